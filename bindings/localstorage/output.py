@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import stat
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+
+from bindings.contract import Operation, Result
+from bindings.localstorage.failure import failure
+from bindings.localstorage.metadata import LocalStorageMetadata
+from bindings.localstorage.path import confine, open_root
+from engine.errors import EventError, Permanent
+
+_TEMPORARY = ".jackfield-"
+
+
+class LocalStorageOutput:
+    """Operations, answers and errors as those of Dapr's binding, except that data is written as it came: Dapr
+    decodes whatever happens to be valid base64."""
+
+    def __init__(self, metadata: LocalStorageMetadata) -> None:
+        self._given_root = Path(metadata.root_path)
+        self._root = self._given_root
+
+    async def open(self) -> None:
+        self._root = await asyncio.to_thread(open_root, str(self._given_root))
+
+    async def invoke(self, operations: Sequence[Operation]) -> Sequence[Result | EventError]:
+        # One thread for all, so that two writes of one file stay in their order.
+        return await asyncio.to_thread(lambda: [self._invoke(operation) for operation in operations])
+
+    async def close(self) -> None:
+        pass
+
+    def _invoke(self, operation: Operation) -> Result | EventError:
+        try:
+            return self._perform(operation)
+        except EventError as error:
+            return error
+        except OSError as error:
+            return failure(error, operation.name)
+
+    def _perform(self, operation: Operation) -> Result:
+        name = operation.metadata.get("fileName") or operation.metadata.get("key") or ""
+        match operation.name:
+            case "create":
+                return self._create(name or _name_from_id(operation), operation)
+            case "get":
+                return self._get(name)
+            case "list":
+                return self._list(name)
+            case "delete":
+                return self._delete(name)
+        raise Permanent(f"there is no operation {operation.name!r}; there are create, get, list and delete")
+
+    def _create(self, name: str, operation: Operation) -> Result:
+        event = operation.event
+        if event.data is None and "dataref" in event.attributes:
+            raise Permanent(
+                "the event has no data, only a reference to it (dataref), and references are not followed; "
+                "raise maxInlineSize of the input that made it"
+            )
+        path = self._file(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(path, event.data or b"")
+        key = path.relative_to(self._root).as_posix()
+        return Result(json.dumps({"fileName": key}, ensure_ascii=False).encode(), landed=self._landed(name))
+
+    def _get(self, name: str) -> Result:
+        path = self._file(name)
+        # A pipe or a device could keep the thread for ever.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise Permanent(f"{self._landed(name)} is not a file")
+        return Result(path.read_bytes(), landed=self._landed(name))
+
+    def _list(self, name: str) -> Result:
+        folder = confine(self._root, name)
+        if not stat.S_ISDIR(folder.stat().st_mode):
+            raise Permanent(f"{self._landed(name)} cannot be listed, because it is not a folder")
+        paths = sorted(
+            os.path.join(parent, file)
+            for parent, _, files in os.walk(folder)
+            for file in files
+            if not file.startswith(_TEMPORARY)
+        )
+        return Result(json.dumps(paths).encode(), landed=self._landed(name))
+
+    def _delete(self, name: str) -> Result:
+        self._file(name).unlink()
+        return Result(landed=self._landed(name))
+
+    def _file(self, name: str) -> Path:
+        path = confine(self._root, name)
+        if path == self._root:
+            raise Permanent("there is no file name; set `fileName` in the metadata of the operation")
+        return path
+
+    def _landed(self, name: str) -> str:
+        return str(self._given_root / name)
+
+
+def _name_from_id(operation: Operation) -> str:
+    """A UUID, as Dapr makes one, but the same one when the event comes again."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{operation.event.source} {operation.event.id}"))
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Readers see the old file or the new one and nothing between, also after a power cut."""
+    temporary = path.with_name(f"{_TEMPORARY}{uuid.uuid4().hex}.part")
+    try:
+        with open(temporary, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,35 @@
+"""The manifest of a component type: what an entry point of the group `jackfield.components` names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bindings.contract import Context, InputBinding, OutputBinding, SecretStore
+from bindings.metadata import Metadata
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComponentType:
+    """One component type and all that is known of it.
+
+    The factories import what they need when they are called, so that a client library is loaded only on use;
+    `extra` is the optional extra of the distribution that installs that library.
+    """
+
+    name: str  # the Dapr component type: `bindings.cron`
+    summary: str
+    metadata: type[Metadata]
+    example: str  # a whole Component document in YAML, shown by `jackfield explain`
+    input: Callable[[Any, Context], InputBinding] | None = None
+    output: Callable[[Any, Context], OutputBinding] | None = None
+    secret_store: Callable[[Any, Context], SecretStore] | None = None
+    operations: Mapping[str, str] = field(default_factory=dict)  # output operation -> what it does
+    default_operation: str = "create"
+    input_requires: Sequence[str] = ()  # metadata that is required only when it is used as an input
+    output_requires: Sequence[str] = ()
+    input_metadata: Mapping[str, str] = field(default_factory=dict)  # `metadata` of a received message: key -> meaning
+    output_metadata: Mapping[str, str] = field(default_factory=dict)  # of one operation: key -> meaning
+    shared_input: bool = True  # whether several pipelines may compete for the same input
+    extra: str | None = None

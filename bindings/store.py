@@ -1,0 +1,72 @@
+"""The contract of a store: where the engine keeps what must survive it.
+
+A store is found by the scheme of its URL (entry points, group `jackfield.stores`) and made with
+`Store(url, clock)`. Whatever a method writes is durable when it returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from engine.event import Attribute, Event
+
+if TYPE_CHECKING:
+    from bindings.contract import Received, Settled
+
+
+@dataclass(slots=True)
+class Message:
+    """What goes into a durable queue. A message whose `id` the queue already holds is not added again."""
+
+    id: str
+    data: bytes | None
+    attributes: Mapping[str, Attribute] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+class DurableQueue(Protocol):
+    """First in, first out, at least once; several readers share it."""
+
+    async def put(self, messages: Sequence[Message]) -> None: ...
+    async def read(self, limit: int) -> Sequence[Received]: ...  # as InputBinding.read
+    async def settle(self, settled: Sequence[Settled]) -> None: ...  # as InputBinding.settle
+    async def close(self) -> None: ...
+
+
+@dataclass(slots=True)
+class DeadLetter:
+    """An event that could not be delivered, kept with its history until a person replays or discards it."""
+
+    id: str
+    pipeline: str
+    revision: str
+    stage: str  # where it failed: `steps[1].call`, `outputs[0]`
+    event: Event  # as it was when it failed
+    origin: Event  # as it came in
+    metadata: Mapping[str, str]
+    error: str
+    status: int | None
+    body: bytes | None
+    attempts: int
+    time: float  # seconds since the epoch
+
+
+class Store(Protocol):
+    async def open(self) -> None: ...
+    async def close(self) -> None: ...
+
+    def queue(self, name: str) -> DurableQueue: ...
+
+    async def marks(self, scope: str) -> dict[str, str]: ...
+    async def set_marks(self, scope: str, marks: Mapping[str, str]) -> None: ...
+    async def drop_marks(self, scope: str, keys: Sequence[str]) -> None: ...
+
+    async def add_dead_letters(self, letters: Sequence[DeadLetter]) -> None: ...
+    async def dead_letters(
+        self, *, pipeline: str | None = None, after: str = "", limit: int = 100
+    ) -> Sequence[DeadLetter]: ...  # oldest first; `after`: the id of the last one of the page before
+    async def dead_letter(self, id: str) -> DeadLetter | None: ...
+    async def remove_dead_letters(self, ids: Sequence[str]) -> int: ...
+    async def count_dead_letters(self, pipeline: str | None = None) -> int: ...

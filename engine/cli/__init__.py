@@ -1,0 +1,69 @@
+"""The command `jackfield`: one module a command, imported only when it is called."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Protocol, cast
+
+from engine.errors import JackfieldError
+from engine.version import VERSION
+
+COMMANDS = {
+    "run": "run the definitions of a folder",
+    "check": "find every mistake in the definitions of a folder",
+    "send": "put events into a queue",
+    "dead-letters": "list, show, replay or discard what could not be delivered",
+    "explain": "a readable page of a component type, the pipeline language or an error code",
+    "schema": "print the JSON Schema of a kind or of a component type",
+    "init": "make a new project that runs",
+}
+
+EXIT_OK, EXIT_ERRORS, EXIT_COULD_NOT_RUN = 0, 1, 2
+
+
+class Command(Protocol):
+    """What the module of a command has; the module imports what it needs within `run`."""
+
+    EXAMPLE: str
+
+    def configure(self, parser: argparse.ArgumentParser) -> None: ...
+    def run(self, arguments: argparse.Namespace) -> int: ...
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; the exit status is 0 (fine), 1 (errors in definitions or events) or 2 (could not run)."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    parser = argparse.ArgumentParser(
+        prog="jackfield",
+        description="Drop YAML files into a folder, and events flow.",
+        epilog="Start with: jackfield init my-project",
+    )
+    parser.add_argument("--version", action="version", version=f"jackfield {VERSION}")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, help in COMMANDS.items():
+        subparser = subparsers.add_parser(
+            name, help=help, description=f"{help[0].upper()}{help[1:]}.", formatter_class=argparse.RawTextHelpFormatter
+        )
+        if arguments[:1] == [name]:
+            command = _load(name)
+            subparser.epilog = f"example:\n  {command.EXAMPLE}"
+            command.configure(subparser)
+    try:
+        parsed = parser.parse_args(arguments)
+        return _load(parsed.command).run(parsed)
+    except JackfieldError as error:
+        print(f"jackfield: error: {error}", file=sys.stderr)
+        return EXIT_COULD_NOT_RUN
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: `jackfield … | head`
+        return EXIT_OK
+
+
+def _load(name: str) -> Command:
+    return cast(Command, importlib.import_module(f"engine.cli.{name.replace('-', '_')}"))

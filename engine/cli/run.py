@@ -1,0 +1,33 @@
+"""`jackfield run`: runs the definitions of a folder, and follows its changes."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+
+EXAMPLE = "jackfield run pipelines/ --http-port 3500"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dir", nargs="?", default="pipelines", metavar="DIR", help="the folder (default: pipelines)")
+    parser.add_argument("--http-port", type=int, default=3500, metavar="N", help="port of the server (default: 3500)")
+    parser.add_argument("--host", default="127.0.0.1", help="address of the server (default: 127.0.0.1)")
+    parser.add_argument(
+        "--store",
+        default="sqlite:.jackfield/store.db",
+        metavar="URL",
+        help="where dead letters and checkpoints are kept (default: sqlite:.jackfield/store.db)",
+    )
+    parser.add_argument("--log-format", choices=("text", "json"), default="text", help="for people or for machines")
+    parser.add_argument(
+        "--drain",
+        default="20s",
+        metavar="DURATION",
+        help="how long SIGTERM waits for what is under way (default: 20s); a second SIGTERM does not wait",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from engine.running import run_folder
+
+    return asyncio.run(run_folder(arguments))

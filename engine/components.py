@@ -1,0 +1,115 @@
+"""The components in use: an input belongs to one pipeline, an output is opened once and shared by all."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from bindings.contract import Clock, Context, InputBinding, OutputBinding
+from bindings.manifest import ComponentType
+from bindings.metadata import Metadata
+from bindings.store import Store
+from engine.errors import DefinitionError, JackfieldError, NotReady
+from engine.spool import Spool
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A binding as a pipeline uses it, with its settings resolved. Two uses of one `fingerprint` are the same."""
+
+    name: str
+    manifest: ComponentType
+    settings: Metadata
+    fingerprint: str
+    init_timeout: float = 5.0
+
+
+class _Opens(Protocol):
+    async def open(self) -> None: ...
+    async def close(self) -> None: ...
+
+
+B = TypeVar("B", bound=_Opens)
+
+
+@dataclass(slots=True)
+class _Shared:
+    binding: OutputBinding
+    users: int = 0
+
+
+class Components:
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._outputs: dict[str, _Shared] = {}
+        self._opening = asyncio.Lock()
+
+    def input(self, use: Use) -> InputBinding:
+        """A new input, not opened; with a queue of the store before it where its system needs that."""
+        if use.manifest.input is None:
+            raise DefinitionError(f"{use.manifest.name} cannot be an input")
+        with _missing_library(use.manifest):
+            return use.manifest.input(use.settings, self._context(use))
+
+    def durable(self, binding: InputBinding, use: Use) -> InputBinding:
+        """The input as the pipeline reads it."""
+        return Spool(binding, self._store.queue(use.name)) if binding.redelivery == "store" else binding
+
+    async def output(self, use: Use) -> OutputBinding:
+        """The opened output; every call must be followed by one of `release`.
+
+        Raises `DefinitionError` when it can never be opened like this, `NotReady` when its system does not answer.
+        """
+        if use.manifest.output is None:
+            raise DefinitionError(f"{use.manifest.name} cannot be an output")
+        async with self._opening:
+            shared = self._outputs.get(use.fingerprint)
+            if shared is None:
+                with _missing_library(use.manifest):
+                    binding = use.manifest.output(use.settings, self._context(use))
+                await open_within(binding, use)
+                shared = self._outputs[use.fingerprint] = _Shared(binding)
+            shared.users += 1
+            return shared.binding
+
+    async def release(self, use: Use) -> None:
+        """The last one who uses an output closes it."""
+        shared = self._outputs[use.fingerprint]
+        shared.users -= 1
+        if shared.users == 0:
+            del self._outputs[use.fingerprint]
+            await shared.binding.close()
+
+    def _context(self, use: Use) -> Context:
+        return Context(use.name, self._store, self._clock)
+
+
+async def open_within(binding: B, use: Use) -> B:
+    """Opens a binding within its `initTimeout`; closes what could not be opened."""
+    try:
+        async with asyncio.timeout(use.init_timeout):
+            await binding.open()
+    except TimeoutError as error:
+        await binding.close()
+        message = f"component {use.name} ({use.manifest.name}) did not open within {use.init_timeout:g} s"
+        raise NotReady(message) from error
+    except BaseException as error:
+        await binding.close()
+        if isinstance(error, JackfieldError) and not isinstance(error, DefinitionError | NotReady):
+            raise NotReady(f"component {use.name} ({use.manifest.name}) cannot be opened: {error}") from error
+        raise
+    return binding
+
+
+@contextlib.contextmanager
+def _missing_library(manifest: ComponentType) -> Iterator[None]:
+    try:
+        yield
+    except ImportError as error:
+        extra = f"[{manifest.extra}]" if manifest.extra else ""
+        hint = f"pip install 'jackfield{extra}'"
+        raise DefinitionError(f"{manifest.name} needs the package {error.name!r}", hint=hint) from error

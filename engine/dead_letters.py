@@ -1,0 +1,52 @@
+"""Makes dead letters, and makes sure that they are durable before anything else happens to their events."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+
+from bindings.contract import Clock
+from bindings.store import DeadLetter, Store
+from engine.definitions.pipeline import Retry
+from engine.errors import EventError, JackfieldError
+from engine.passage import Passage
+from engine.retry import backoff
+
+_log = logging.getLogger("jackfield.dead_letters")
+_RETRY = Retry(initial=0.2, max=10.0)
+
+
+def letter_id(now: float) -> str:
+    """Sorts by time, to the microsecond; the random end keeps two of one instant apart."""
+    return f"{int(now * 1e6):016x}-{os.urandom(4).hex()}"
+
+
+def letter_of(passage: Passage, pipeline: str, revision: str, stage: str, error: EventError, now: float) -> DeadLetter:
+    return DeadLetter(
+        id=letter_id(now),
+        pipeline=pipeline,
+        revision=revision,
+        stage=stage,
+        event=passage.event,
+        origin=passage.arrival.origin,
+        metadata=passage.metadata,
+        error=str(error),
+        status=error.status,
+        body=error.body,
+        attempts=max(passage.attempts, 1),
+        time=now,
+    )
+
+
+async def keep(store: Store, letters: Sequence[DeadLetter], clock: Clock) -> None:
+    """Returns when the letters are durable, however long it takes: until then their messages are not settled."""
+    tries = 0
+    while True:
+        try:
+            return await store.add_dead_letters(letters)
+        except JackfieldError as error:
+            tries += 1
+            wait = backoff(_RETRY, tries)
+            _log.error("%d dead letters could not be stored, next try in %.1f s: %s", len(letters), wait, error)
+            await clock.sleep(wait)

@@ -1,0 +1,1 @@
+"""The definitions: what a folder may hold, read with positions, checked, and explained when it is wrong."""

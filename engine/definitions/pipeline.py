@@ -1,0 +1,176 @@
+"""`kind: Pipeline`: one input, ordered steps, outputs, and how to deliver."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from bindings.metadata import Duration, PositiveDuration
+from engine.definitions.model import Model, Name, ObjectMeta
+
+
+class InlineBinding(Model):
+    """A component written in place; for secrets, write a Component document and name it."""
+
+    type: str = Field(description="The component type.", examples=["bindings.cron"])
+    metadata: dict[str, Any] = Field(
+        default_factory=dict, description="Its metadata, as a mapping.", examples=[{"schedule": "@every 5s"}]
+    )
+
+
+class Input(Model):
+    """Where the events come from."""
+
+    binding: Name | InlineBinding = Field(
+        description="A Component by its name, or one written in place.", examples=["uploads"]
+    )
+
+
+class Envelope(Model):
+    """How the CloudEvents envelope is made. Every value is a template; what is absent comes from the binding."""
+
+    id: str | None = Field(
+        None, description="Must be the same when the same message comes again; default: the binding's."
+    )
+    type: str | None = Field(None, description="CloudEvents `type`.", examples=["com.example.order.created"])
+    source: str | None = Field(None, description="CloudEvents `source`, a URI reference; default: `/COMPONENT`.")
+    subject: str | None = Field(None, description="CloudEvents `subject`.", examples=["{{ metadata.key }}"])
+    datacontenttype: str | None = Field(None, description="The media type of the data.", examples=["application/json"])
+    dataschema: str | None = Field(None, description="A URI of the schema of the data.")
+    extensions: dict[str, Any] = Field(
+        default_factory=dict,
+        description="CloudEvents extension attributes: lower-case letters and digits.",
+        examples=[{"tenant": "{{ data.tenant }}"}],
+    )
+
+
+class Batch(Model):
+    """How many events one call takes."""
+
+    max_events: int = Field(100, ge=1, le=10_000, description="The most events in one call.")
+    max_wait: Duration = Field(0.02, description="How long a batch that is not full waits for more.", examples=["20ms"])
+
+
+class InlineApp(Model):
+    """An app written in place; for a token or limits, write an App document and name it."""
+
+    url: str = Field(description="The app's address.", examples=["http://localhost:8000"], pattern=r"^https?://[^\s/]")
+
+
+class Call(Model):
+    """One request to an app. Its answer becomes the event."""
+
+    app: Name | InlineApp = Field(description="An App by its name, or one written in place.", examples=["thumbnailer"])
+    path: str = Field(
+        "/", description="The path, a template; in batches it must be the same for all events.", examples=["/orders"]
+    )
+    method: Literal["POST", "PUT", "PATCH"] = Field("POST", description="The HTTP method.")
+    headers: dict[str, str] = Field(
+        default_factory=dict,
+        description="More headers; values are templates.",
+        examples=[{"X-Tenant": "{{ data.tenant }}"}],
+    )
+    mode: Literal["binary", "structured", "batch"] | None = Field(
+        None,
+        description="CloudEvents content mode: `binary` (attributes in headers, the data is the body; the default), "
+        "`structured` (one JSON object), `batch` (a JSON array; the default where `batch` is given).",
+    )
+    batch: Batch | None = Field(None, description="Send many events in one request.")
+    timeout: PositiveDuration = Field(30.0, description="The most time for one request.", examples=["10s"])
+
+
+class Step(Model):
+    """One thing done to an event on its way: exactly one of the fields."""
+
+    filter: str | None = Field(
+        None,
+        description="An expression; an event goes on when it is true.",
+        examples=["event.subject.endswith('.jpg')"],
+    )
+    validate_: str | dict[str, Any] | None = Field(
+        None,
+        alias="validate",
+        description="A JSON Schema (2020-12): a file, relative to this one, or written in place. "
+        "An event whose data does not match is dead-lettered.",
+        examples=["schemas/order.json", {"type": "object", "required": ["id"]}],
+    )
+    transform: Any = Field(
+        None, description="The new data: any YAML, with templates in it.", examples=[{"id": "{{ data.id }}"}]
+    )
+    split: str | None = Field(
+        None,
+        description="An expression that gives a list; each item becomes an event of its own.",
+        examples=["data.items"],
+    )
+    call: Call | None = None
+
+
+class Output(Model):
+    """One operation of an output binding for each event."""
+
+    binding: Name | InlineBinding = Field(description="A Component by its name, or one written in place.")
+    operation: str | None = Field(
+        None,
+        description="What to do, of the operations that the component type has; mostly `create`.",
+        examples=["create"],
+    )
+    when: str | None = Field(
+        None, description="An expression; only for events where it is true.", examples=["data.width > 0"]
+    )
+    data: Any = Field(
+        None, description="The data, with templates; default: the event's.", examples=["{{ data.image }}"]
+    )
+    metadata: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Metadata of this one operation; values are templates.",
+        examples=[{"fileName": "{{ event.subject }}"}],
+    )
+
+
+class Retry(Model):
+    """How often and when an event is tried again after an error that may pass."""
+
+    max_attempts: int = Field(5, ge=1, le=1000, description="All attempts, the first included.")
+    initial: Duration = Field(0.2, description="The wait before the second attempt.", examples=["200ms"])
+    max: Duration = Field(30.0, description="The longest wait.", examples=["30s"])
+    multiplier: float = Field(2.0, ge=1, description="Each wait is so many times the one before.")
+    jitter: bool = Field(True, description="Draw each wait at random between half of it and all of it.")
+
+
+class CircuitBreaker(Model):
+    """When an app or an output does not answer, the input is paused and one event at a time probes."""
+
+    failures: int = Field(5, ge=1, description="So many failures one after the other, of different events, open it.")
+    probe_every: PositiveDuration = Field(
+        5.0, description="How often a probe is sent while it is open.", examples=["5s"]
+    )
+
+
+class Delivery(Model):
+    """How events are delivered."""
+
+    concurrency: int = Field(16, ge=1, le=10_000, description="How many calls (or batches) are under way at once.")
+    retry: Retry = Retry()
+    circuit_breaker: CircuitBreaker = CircuitBreaker()
+    dead_letter: Literal["store"] = Field("store", description="Where events go that cannot be delivered.")
+
+
+class PipelineSpec(Model):
+    input: Input
+    event: Envelope = Envelope()
+    env: list[str] = Field(
+        default_factory=list, description="The environment variables that expressions may read.", examples=[["REGION"]]
+    )
+    steps: list[Step] = Field(default_factory=list, description="Done in this order.")
+    outputs: list[Output] = Field(default_factory=list, description="Done after the steps, in this order.")
+    delivery: Delivery = Delivery()
+
+
+class Pipeline(Model):
+    """A pipeline: events from one input, through steps, to outputs."""
+
+    api_version: Literal["jackfield/v1"]
+    kind: Literal["Pipeline"]
+    metadata: ObjectMeta
+    spec: PipelineSpec

@@ -1,0 +1,86 @@
+"""The engine: runs what the definitions say, and changes what runs when they change."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Protocol
+
+import aiohttp
+
+from bindings.contract import Clock
+from bindings.store import Store
+from engine.builder import Builder
+from engine.components import Components
+from engine.definitions.check import Definitions
+from engine.observer import Counts, Observer
+from engine.revision import revision_of
+from engine.server import Server
+from engine.slot import Lifecycle, Slot
+
+
+class Report(Observer, Lifecycle, Protocol):
+    """All that the engine tells."""
+
+
+class Engine:
+    """`drain`: seconds that a pipeline gets to finish what is under way when it is swapped or stopped."""
+
+    def __init__(self, store: Store, clock: Clock, report: Report, host: str, port: int, drain: float) -> None:
+        self._store = store
+        self._clock = clock
+        self._report = report
+        self._drain = drain
+        self._slots: dict[str, Slot] = {}
+        self._counts: dict[str, Counts] = {}
+        self.server = Server(host, port, self.problems)
+
+    async def start(self) -> None:
+        """Opens the store and listens; raises `DefinitionError` when one of them cannot be."""
+        await self._store.open()
+        try:
+            await self.server.start()
+        except BaseException:
+            await self._store.close()
+            raise
+        # No limit here: the pipelines' concurrency and the apps' maxConcurrency are the limits that people set.
+        connector = aiohttp.TCPConnector(limit=0)
+        timeout = aiohttp.ClientTimeout(total=None)
+        self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=True)
+        components = Components(self._store, self._clock)
+        self._builder = Builder(self._store, self._clock, self._session, components, self._report)
+
+    async def apply(self, definitions: Definitions) -> None:
+        """Starts, swaps and stops pipelines side by side until what runs is what is defined.
+
+        Returns when each has been tried once; one whose system is away is tried again in the background.
+        """
+        gone = [name for name in self._slots if name not in definitions.pipelines]
+        changes = [self._slots.pop(name).stop() for name in gone]
+        for name, pipeline in definitions.pipelines.items():
+            revision = revision_of(pipeline, definitions)
+            slot = self._slots.get(name)
+            if slot is None:
+                counts = self._counts.setdefault(name, Counts())
+                slot = Slot(name, counts, self._builder, self.server, self._clock, self._report, self._drain)
+                self._slots[name] = slot
+            if slot.revision != revision:
+                changes.append(slot.replace(pipeline, definitions, revision))
+        await asyncio.gather(*changes)
+
+    async def stop(self) -> None:
+        """Drains all pipelines, then closes the server, the connections and the store, in this order."""
+        await asyncio.gather(*(slot.stop() for slot in self._slots.values()))
+        self._slots.clear()
+        await self.server.stop()
+        await self._session.close()
+        await self._store.close()
+
+    def problems(self) -> Mapping[str, str]:
+        """Why pipelines do not run, by their name."""
+        return {name: slot.problem for name, slot in self._slots.items() if slot.problem}
+
+    @property
+    def counts(self) -> Mapping[str, Counts]:
+        """The counts of all pipelines that ran since the start, also of those that are gone."""
+        return self._counts

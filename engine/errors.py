@@ -1,0 +1,85 @@
+"""Errors say what the engine has to do, not only what went wrong.
+
+    JackfieldError
+    ├── DefinitionError     a definition, a setting or a command line is wrong: shown to a person, exit status 1
+    ├── NotReady            a system behind a component cannot be reached yet: opened again with backoff
+    └── EventError          one event could not be taken further
+        ├── Retryable       the same event may pass later: tried again, within `delivery.retry`
+        │   └── Unavailable the other side is not there at all: says nothing about the event, so it does not
+        │                   use up an attempt; the breaker opens and the input pauses
+        └── Permanent       the same event will fail again: dead-lettered at once
+
+Anything else that is raised on the way of an event is a bug; the engine logs it with its traceback and
+treats the event as `Permanent`, so that nothing is lost.
+"""
+
+from __future__ import annotations
+
+
+class JackfieldError(Exception):
+    """The root of all errors that are meant for a person."""
+
+
+class DefinitionError(JackfieldError):
+    """A definition, a setting or a command line is wrong; `hint` says what to do."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.args[0]} ({self.hint})" if self.hint else str(self.args[0])
+
+
+class NotReady(JackfieldError):
+    """The system behind a component does not answer yet; the engine waits and opens it again."""
+
+
+class EventError(JackfieldError):
+    """One event could not be taken further.
+
+    `status` and `body` are the answer of the app or of the outside system, where there was one; `body` is cut
+    to its first `BODY_LIMIT` bytes, because it is kept with the dead letter.
+    """
+
+    BODY_LIMIT = 8192
+
+    def __init__(self, message: str, *, status: int | None = None, body: bytes | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.body = body[: self.BODY_LIMIT] if body else None
+
+
+class Retryable(EventError):
+    """The same event may pass later. `after`: the number of seconds that the other side asked us to wait."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        body: bytes | None = None,
+        after: float | None = None,
+    ) -> None:
+        super().__init__(message, status=status, body=body)
+        self.after = after
+
+
+class Unavailable(Retryable):
+    """The other side is not there (connection refused, 429, 502, 503, 504): wait for it, burn no attempt."""
+
+
+class Permanent(EventError):
+    """The same event will fail again, however often it is tried."""
+
+
+def of_status(status: int, message: str, *, body: bytes | None = None, after: float | None = None) -> EventError:
+    """The error that an HTTP status other than 2xx means: for apps and for everything else that speaks HTTP.
+
+    `after`: the Retry-After of the answer in seconds. Sources: RFC 9110, section 15; RFC 6585 (429); RFC 8470 (425).
+    """
+    if status in (429, 502, 503, 504):
+        return Unavailable(message, status=status, body=body, after=after)
+    if status in (408, 425) or status >= 500:
+        return Retryable(message, status=status, body=body, after=after)
+    return Permanent(message, status=status, body=body)

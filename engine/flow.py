@@ -1,0 +1,191 @@
+"""The way of an event. `Flow.advance` is the whole of it: stage by stage, in one direction, to one outcome.
+
+    input.read() -> envelope -> steps -> outputs -> outcome -> input.settle()
+
+Every stage works on a batch; a single event is a batch of one. An error ends an event's way here, and this is the
+one place that decides what becomes of it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from bindings.contract import Clock, Outcome, Settled
+from bindings.store import Store
+from engine.breaker import Breaker
+from engine.dead_letters import keep, letter_of
+from engine.definitions.pipeline import Delivery
+from engine.errors import EventError, Permanent, Retryable, Unavailable
+from engine.event import Event
+from engine.observer import Counts, Observer
+from engine.passage import Passage
+from engine.retry import backoff
+from engine.stages.stage import Stage, Verdict
+
+_log = logging.getLogger("jackfield.flow")
+
+
+class Waits(Protocol):
+    """Where batches go that cannot go on at once; `engine/waiting.py`."""
+
+    def resume(self, batch: list[Passage]) -> None: ...  # as soon as there is a free hand
+    def resume_after(self, seconds: float, batch: list[Passage]) -> None: ...
+    def park(self, at: int, batch: list[Passage], wait: float) -> None: ...  # until the breaker of a stage lets it
+    def unpark(self, at: int) -> None: ...
+
+
+class Flow:
+    """The stages of one revision of a pipeline, and what is decided between them."""
+
+    def __init__(
+        self,
+        pipeline: str,
+        revision: str,
+        stages: Sequence[Stage],
+        delivery: Delivery,
+        store: Store,
+        clock: Clock,
+        counts: Counts,
+        observer: Observer,
+    ) -> None:
+        self.pipeline = pipeline
+        self.revision = revision
+        self.stages = stages
+        self.breakers = [Breaker(delivery.circuit_breaker) if stage.waits else None for stage in stages]
+        self.counts = counts
+        self._retry = delivery.retry
+        self._store = store
+        self._clock = clock
+        self._observer = observer
+        self.waits: Waits
+        self.settle: Callable[[Sequence[Settled]], None]
+
+    async def advance(self, batch: list[Passage]) -> None:
+        """Takes a batch, all of it before one stage, from there as far as it goes now."""
+        while batch:
+            at = batch[0].stage
+            if at == len(self.stages):
+                self.end(batch, Outcome.DONE)
+                return
+            stage, breaker = self.stages[at], self.breakers[at]
+            if stage.limit is not None and len(batch) > stage.limit:
+                batch = self._first_piece(batch, stage.limit)
+            if breaker is not None and not breaker.admits():
+                self.waits.park(at, batch, breaker.next_probe())
+                return
+            try:
+                verdicts = await stage(batch)
+            except EventError as error:
+                await self._failed_together(batch, error)
+                return
+            except Exception as error:  # a bug: it must not take the pipeline down, nor lose the batch
+                _log.exception("%s: %s failed in a way that it should not", self.pipeline, stage.name)
+                await self._failed_together(batch, Permanent(f"internal error: {type(error).__name__}: {error}"))
+                return
+            batch = await self._decide(at, batch, verdicts)
+
+    def _first_piece(self, batch: list[Passage], limit: int) -> list[Passage]:
+        """The rest goes on in pieces of its own, side by side with this one."""
+        for start in range(limit, len(batch), limit):
+            self.waits.resume(batch[start : start + limit])
+        return batch[:limit]
+
+    async def _decide(self, at: int, batch: list[Passage], verdicts: Sequence[Verdict]) -> list[Passage]:
+        """What of the batch goes on to the next stage; the rest has ended or waits."""
+        onward: list[Passage] = []
+        failed: list[tuple[Passage, EventError]] = []
+        for passage, verdict in zip(batch, verdicts, strict=True):
+            if isinstance(verdict, Event):
+                passage.move_on(verdict)
+                onward.append(passage)
+            elif isinstance(verdict, EventError):
+                failed.append((passage, verdict))
+            elif isinstance(verdict, list) and verdict:
+                onward += passage.fork(verdict)
+            else:
+                self._observer.filtered(self.pipeline, passage)
+                self.end([passage], Outcome.FILTERED)
+        if len(failed) < len(batch):
+            self._answered(at)
+        await self._fail(at, failed)
+        return onward
+
+    async def _failed_together(self, batch: list[Passage], error: EventError) -> None:
+        """A batch failed as a whole. It is halved until the event that is to blame stands alone; only then does a
+        failure count as the event's own, so that one bad event never takes its neighbours with it.
+        """
+        at = batch[0].stage
+        if len(batch) == 1:
+            await self._decide(at, batch, [error])
+            return
+        self._note(at, batch[0], error)
+        for passage in batch:
+            passage.tries += 1
+        half = len(batch) if isinstance(error, Unavailable) else len(batch) // 2
+        for part in (batch[:half], batch[half:]):
+            if part:
+                self._wait(at, part, error)
+
+    async def _fail(self, at: int, failed: Sequence[tuple[Passage, EventError]]) -> None:
+        """Events failed each by its own fault: they wait for another try, or they are dead letters."""
+        dead: list[tuple[Passage, EventError]] = []
+        for passage, error in failed:
+            breaker = self.breakers[at]
+            was_open = breaker is not None and breaker.is_open
+            self._note(at, passage, error)
+            passage.tries += 1
+            # While nothing gets an answer, a failure says nothing about the event.
+            if not was_open and not isinstance(error, Unavailable):
+                passage.attempts += 1
+            if isinstance(error, Retryable) and passage.attempts < self._retry.max_attempts:
+                self._wait(at, [passage], error)
+            else:
+                dead.append((passage, error))
+        if dead:
+            await self._dead_letter(at, dead)
+
+    def _note(self, at: int, passage: Passage, error: EventError) -> None:
+        """Tells the breaker: a refusal is an answer too."""
+        if isinstance(error, Retryable):
+            self._not_answered(at, passage, error)
+        elif error.status is not None:
+            self._answered(at)
+
+    def _wait(self, at: int, batch: list[Passage], error: EventError) -> None:
+        breaker = self.breakers[at]
+        if breaker is not None and breaker.is_open:
+            self.waits.park(at, batch, breaker.next_probe(error if isinstance(error, Retryable) else None))
+            return
+        wait = backoff(self._retry, batch[0].tries, error) if isinstance(error, Retryable) else 0.0
+        self.counts.retried += len(batch)
+        self._observer.retrying(self.pipeline, self.stages[at].name, batch, error, wait)
+        self.waits.resume_after(wait, batch)
+
+    def _answered(self, at: int) -> None:
+        breaker = self.breakers[at]
+        if breaker is not None and breaker.succeeded():
+            self._observer.resumed(self.pipeline, self.stages[at].name)
+            self.waits.unpark(at)
+
+    def _not_answered(self, at: int, passage: Passage, error: Retryable) -> None:
+        breaker = self.breakers[at]
+        if breaker is not None and breaker.failed(passage.event.id, error):
+            self._observer.paused(self.pipeline, self.stages[at].name, str(error))
+
+    async def _dead_letter(self, at: int, dead: Sequence[tuple[Passage, EventError]]) -> None:
+        stage, now = self.stages[at].name, self._clock.now()
+        letters = [letter_of(passage, self.pipeline, self.revision, stage, error, now) for passage, error in dead]
+        await keep(self._store, letters, self._clock)
+        for letter, (passage, error) in zip(letters, dead, strict=True):
+            self._observer.dead_lettered(self.pipeline, stage, passage, error, letter.id)
+            self.end([passage], Outcome.DEAD_LETTERED, error)
+
+    def end(self, batch: Sequence[Passage], outcome: Outcome, error: EventError | None = None) -> None:
+        """The end of the way: counts the events, and settles the messages of which none is on its way any more."""
+        settled = [done for passage in batch if (done := passage.arrival.ended(outcome, passage.event, error))]
+        self.counts.add(outcome, len(batch))
+        if outcome is Outcome.DONE:
+            self._observer.delivered(self.pipeline, batch)
+        self.settle(settled)

@@ -1,0 +1,74 @@
+"""The folder is live: sees when its files change, and keeps the last good version of each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TypeAlias
+
+from bindings.contract import Clock
+from engine.definitions.check import Report, check
+from engine.definitions.diagnostic import Severity
+from engine.definitions.folder import File, Folder
+
+LOOK_EVERY = 0.2  # seconds; a change is taken when two looks see the same, so at the latest after twice that
+
+_Stamps: TypeAlias = dict[str, tuple[int, int, int]]
+
+
+async def changes(root: Path, clock: Clock) -> AsyncIterator[None]:
+    """Yields each time that something below the folder has changed and come to rest.
+
+    A file that is still being written is left alone: the folder has come to rest when two looks see the same. It is
+    looked at and not watched by inotify, so that it works on every file system, mounted ones included.
+    """
+    known = seen = _look(root)
+    while True:
+        await clock.sleep(LOOK_EVERY)
+        now = _look(root)
+        if now == seen and now != known:
+            known = now
+            yield
+        seen = now
+
+
+def _look(root: Path) -> _Stamps:
+    stamps: _Stamps = {}
+    for folder, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
+            path = os.path.join(folder, name)
+            try:
+                status = os.stat(path)
+            except OSError:
+                continue  # it vanished while we looked
+            stamps[path] = (status.st_mtime_ns, status.st_size, status.st_ino)
+    return stamps
+
+
+class LiveFolder:
+    """The definitions of a folder through its changes."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._folder: Folder | None = None
+        self._good: dict[Path, File] = {}
+
+    async def load(self) -> Report:
+        """Reads what changed and checks it all. The diagnostics are of the files as they are now; the definitions
+        are those to run: a file with an error counts as it was when it last had none.
+        """
+        folder = self._folder = Folder.load(self._root, self._folder)
+        report = await check(folder)
+        broken = {d.span.file for d in report.diagnostics if d.severity is Severity.ERROR}
+        fallen_back = folder
+        for path, file in folder.files.items():
+            if file.shown not in broken:
+                self._good[path] = file
+            elif path in self._good:
+                fallen_back = fallen_back.replace(path, self._good[path])
+        self._good = {path: file for path, file in self._good.items() if path in folder.files}
+        if fallen_back is folder:
+            return report
+        return Report(report.diagnostics, (await check(fallen_back)).definitions)

@@ -1,0 +1,67 @@
+"""What is on its way: an `Arrival` is one received message, a `Passage` one event of it (`split` makes several)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bindings.contract import Outcome, Received, Settled
+from engine.errors import EventError
+from engine.event import Event
+
+_WEIGHT = {Outcome.FILTERED: 0, Outcome.DONE: 1, Outcome.DEAD_LETTERED: 2, Outcome.RELEASED: 3}
+
+
+@dataclass(slots=True)
+class Arrival:
+    """A received message, and what became of its events so far. It is settled when none is open."""
+
+    received: Received
+    origin: Event
+    open: int = 1
+    outcome: Outcome = Outcome.FILTERED
+    results: list[Event] = field(default_factory=list)
+    error: EventError | None = None
+
+    def ended(self, outcome: Outcome, event: Event, error: EventError | None) -> Settled | None:
+        """Counts one event as ended; gives the settlement when it was the last.
+
+        Of several outcomes the heaviest counts: one event released means that the whole message comes again.
+        """
+        self.open -= 1
+        if _WEIGHT[outcome] > _WEIGHT[self.outcome]:
+            self.outcome = outcome
+        if outcome is Outcome.DONE:
+            self.results.append(event)
+        self.error = error or self.error
+        return Settled(self.received, self.outcome, self.results, self.error) if self.open == 0 else None
+
+
+@dataclass(slots=True)
+class Passage:
+    """One event on its way, standing before the stage of index `stage`.
+
+    `attempts` counts the failures at this stage that were the event's own, `tries` all of them: the first is what
+    `maxAttempts` limits, the second what the backoff grows with. `notes` say what happened, for a person.
+    """
+
+    arrival: Arrival
+    event: Event
+    stage: int = 0
+    attempts: int = 0
+    tries: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        return self.arrival.received.metadata
+
+    def move_on(self, event: Event) -> None:
+        self.event = event
+        self.stage += 1
+        self.attempts = self.tries = 0
+
+    def fork(self, events: Sequence[Event]) -> list[Passage]:
+        """The passages of the events that one became, before the next stage; together they stand for this one."""
+        self.arrival.open += len(events) - 1
+        return [Passage(self.arrival, event, self.stage + 1, notes=list(self.notes)) for event in events]

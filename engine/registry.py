@@ -1,0 +1,43 @@
+"""Component types and stores, found by their entry points; nothing here or elsewhere in engine/ names a system."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from importlib.metadata import EntryPoint, entry_points
+
+from bindings.contract import Clock
+from bindings.manifest import ComponentType
+from bindings.store import Store
+from engine.errors import DefinitionError
+from engine.suggest import close_match
+
+
+@functools.cache
+def component_types() -> Mapping[str, EntryPoint]:
+    """All installed component types by name; a type is imported only by `component_type`."""
+    return {point.name: point for point in entry_points(group="jackfield.components")}
+
+
+@functools.cache
+def component_type(name: str) -> ComponentType:
+    """The manifest of a component type; raises `DefinitionError` for one that is not installed."""
+    point = component_types().get(name)
+    if point is None:
+        hint = close_match(name, component_types()) or "`jackfield explain` lists the component types"
+        raise DefinitionError(f"there is no component type {name!r}", hint=hint)
+    manifest = point.load()
+    if not isinstance(manifest, ComponentType):
+        raise DefinitionError(f"the entry point of {name!r} is not a ComponentType: {point.value}")
+    return manifest
+
+
+def open_store(url: str, clock: Clock) -> Store:
+    """A store (not yet opened) by its URL, `sqlite:PATH`; raises `DefinitionError` for a scheme that is not known."""
+    scheme = url.partition(":")[0]
+    points = {point.name: point for point in entry_points(group="jackfield.stores")}
+    if scheme not in points:
+        hint = close_match(scheme, points) or f"the schemes are {', '.join(sorted(points))}"
+        raise DefinitionError(f"there is no store for {url!r}", hint=hint)
+    store: Store = points[scheme].load()(url, clock)
+    return store

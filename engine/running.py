@@ -1,0 +1,108 @@
+"""The life of `jackfield run`: load, start, follow the folder, and drain at SIGTERM."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+from bindings.metadata import parse_duration
+from engine.clock import SystemClock
+from engine.definitions.diagnostic import Diagnostic
+from engine.engine import Engine
+from engine.errors import DefinitionError
+from engine.live import LiveFolder, changes
+from engine.registry import open_store
+from engine.report import LineReport, LogHandler, Sink, sink_for, summary
+
+EXIT_NOW = 130  # a second signal: what was under way is given out again at the next start
+
+
+async def run_folder(arguments: argparse.Namespace) -> int:
+    """Runs until SIGTERM or SIGINT; the exit status is 0 after a clean drain."""
+    root = _folder(arguments.dir)
+    clock = SystemClock()
+    color = (sys.stdout.isatty() and "NO_COLOR" not in os.environ) or "FORCE_COLOR" in os.environ
+    sink = sink_for(arguments.log_format, clock, color)
+    report = LineReport(sink, clock)
+    logging.getLogger().addHandler(LogHandler(sink))
+    engine = Engine(
+        open_store(arguments.store, clock), clock, report, arguments.host, arguments.http_port, _drain(arguments.drain)
+    )
+    await engine.start()
+    sink.write("started", "jackfield", f"listens on http://{engine.server.host}:{engine.server.port}", {})
+    following = asyncio.create_task(_follow(root, engine, report, sink, color))
+    stopped = _on_signals()
+    try:
+        await asyncio.wait({following, asyncio.ensure_future(stopped.wait())}, return_when=asyncio.FIRST_COMPLETED)
+        if following.done():
+            following.result()
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+        await engine.stop()
+        report.flush()
+    if arguments.log_format == "text":
+        print(summary(engine.counts))
+    return 0
+
+
+def _folder(text: str) -> Path:
+    if not Path(text).is_dir():
+        raise DefinitionError(f"there is no folder {text!r}", hint="`jackfield init DIR` makes one that runs")
+    return Path(text)
+
+
+def _drain(text: str) -> float:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise DefinitionError(f"--drain: {error}") from error
+
+
+def _on_signals() -> asyncio.Event:
+    """The first SIGTERM or SIGINT sets the event, a second one ends the process at once."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        if stopped.is_set():
+            os._exit(EXIT_NOW)
+        stopped.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    return stopped
+
+
+async def _follow(root: Path, engine: Engine, report: LineReport, sink: Sink, color: bool) -> None:
+    """Applies the folder as it is, then each change of it, while the report is flushed every second."""
+    live = LiveFolder(root)
+    shown: set[Diagnostic] = set()
+    flushing = asyncio.create_task(_flush_every_second(report))
+    watched = changes(root, SystemClock())
+    try:
+        while True:
+            checked = await live.load()
+            for diagnostic in checked.diagnostics:
+                if diagnostic not in shown:
+                    text = diagnostic.as_text(color)
+                    sink.write(diagnostic.severity, "check", text, {"file": str(diagnostic.span)})
+            shown = set(checked.diagnostics)
+            await engine.apply(checked.definitions)
+            await anext(watched)
+    finally:
+        flushing.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await flushing
+
+
+async def _flush_every_second(report: LineReport) -> None:
+    while True:
+        await asyncio.sleep(1)
+        report.flush()

@@ -1,0 +1,61 @@
+"""The engine's HTTP server: health, readiness, webhooks, and the place for the API for apps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+
+from aiohttp import web
+
+from bindings.contract import ServesHttp
+from engine.errors import DefinitionError
+from engine.suggest import close_match
+
+LOOPBACK = "127.0.0.1"
+
+
+class Server:
+    """`not_ready` gives why pipelines do not run, by their name; `/readyz` is 200 only when there are none."""
+
+    def __init__(self, host: str, port: int, not_ready: Callable[[], Mapping[str, str]]) -> None:
+        self.host = host
+        self.port = port
+        self.webhooks: dict[str, ServesHttp] = {}
+        self._not_ready = not_ready
+        app = web.Application(client_max_size=0)  # each handler has its own limit
+        app.router.add_get("/healthz", self._health)
+        app.router.add_get("/readyz", self._readiness)
+        app.router.add_route("*", "/webhooks/{component}", self._webhook)
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2.0)
+
+    async def start(self) -> None:
+        """Listens; `port` 0 becomes the port that was free. Raises `DefinitionError` when the port is taken."""
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self.host, self.port)
+        try:
+            await site.start()
+        except OSError as error:
+            await self._runner.cleanup()
+            hint = "choose another one with --http-port"
+            raise DefinitionError(f"cannot listen on {self.host}:{self.port}: {error.strerror}", hint=hint) from error
+        self.port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        await self._runner.cleanup()
+
+    async def _health(self, request: web.Request) -> web.Response:
+        return web.json_response({"status": "up"})
+
+    async def _readiness(self, request: web.Request) -> web.Response:
+        waiting = dict(self._not_ready())
+        body = {"status": "waiting", "pipelines": waiting} if waiting else {"status": "ready"}
+        return web.json_response(body, status=503 if waiting else 200)
+
+    async def _webhook(self, request: web.Request) -> web.StreamResponse:
+        name = request.match_info["component"]
+        webhook = self.webhooks.get(name)
+        if webhook is None:
+            hint = close_match(name, self.webhooks) or "a pipeline must have this component as its input"
+            body = {"error": f"there is no webhook {name!r}", "hint": hint}
+            return web.Response(status=404, text=json.dumps(body), content_type="application/json")
+        return await webhook.handle(request)

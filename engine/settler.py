@@ -1,0 +1,64 @@
+"""Tells the input what became of its messages: many at once, and again until the input has taken it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+
+from bindings.contract import Clock, InputBinding, Settled
+from engine.definitions.pipeline import Retry
+from engine.errors import JackfieldError
+from engine.retry import backoff
+
+_log = logging.getLogger("jackfield.settle")
+_RETRY = Retry(initial=0.1, max=5.0)
+
+
+class Settler:
+    """Collects the outcomes while a settlement is under way, so that one round trip settles all that came meanwhile.
+
+    `on_settled` is called with what the input has confirmed: only then is there room for new messages.
+    """
+
+    def __init__(self, input: InputBinding, clock: Clock, on_settled: Callable[[Sequence[Settled]], None]) -> None:
+        self._input = input
+        self._clock = clock
+        self._on_settled = on_settled
+        self._waiting: list[Settled] = []
+        self._task: asyncio.Task[None] | None = None
+
+    def add(self, settled: Sequence[Settled]) -> None:
+        self._waiting.extend(settled)
+        if self._task is None and self._waiting:
+            self._task = asyncio.get_running_loop().create_task(self._settle_all())
+
+    async def flush(self) -> None:
+        """Waits until everything that was added is settled."""
+        while self._task is not None:
+            await asyncio.shield(self._task)
+
+    def cancel(self) -> None:
+        """Gives up what is not settled: the input gives it out again."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _settle_all(self) -> None:
+        try:
+            while self._waiting:
+                settled, self._waiting = self._waiting, []
+                await self._settle(settled)
+                self._on_settled(settled)
+        finally:
+            self._task = None
+
+    async def _settle(self, settled: Sequence[Settled]) -> None:
+        tries = 0
+        while True:
+            try:
+                return await self._input.settle(settled)
+            except JackfieldError as error:
+                tries += 1
+                wait = backoff(_RETRY, tries)
+                _log.warning("%d outcomes could not be settled, next try in %.1f s: %s", len(settled), wait, error)
+                await self._clock.sleep(wait)

@@ -1,0 +1,150 @@
+"""One pipeline by its name, through all its revisions; an old one runs until the new one can."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Protocol
+
+from bindings.contract import Clock
+from engine.builder import Builder, Built
+from engine.definitions.check import Definitions
+from engine.definitions.folder import Located
+from engine.definitions.pipeline import Pipeline, Retry
+from engine.errors import DefinitionError, JackfieldError
+from engine.observer import Counts
+from engine.retry import backoff
+from engine.server import Server
+
+_log = logging.getLogger("jackfield.slot")
+_RETRY = Retry(initial=1.0, max=30.0)
+
+
+class Lifecycle(Protocol):
+    """What is told of a pipeline's revisions."""
+
+    def started(self, pipeline: str, revision: str, file: str) -> None: ...
+    def swapped(self, pipeline: str, revision: str, file: str) -> None: ...
+    def stopped(self, pipeline: str) -> None: ...
+    def refused(self, pipeline: str, reason: str, old_runs: bool) -> None: ...
+    def waiting(self, pipeline: str, reason: str, seconds: float, old_runs: bool) -> None: ...
+
+
+class Slot:
+    def __init__(
+        self,
+        name: str,
+        counts: Counts,
+        builder: Builder,
+        server: Server,
+        clock: Clock,
+        lifecycle: Lifecycle,
+        drain: float,
+    ) -> None:
+        self.revision = ""  # the one that is wanted; it runs unless there is a problem
+        self._name = name
+        self._counts = counts
+        self._builder = builder
+        self._server = server
+        self._clock = clock
+        self._lifecycle = lifecycle
+        self._drain = drain
+        self._built: Built | None = None
+        self._problem = ""
+        self._retrying: asyncio.Task[None] | None = None
+
+    @property
+    def problem(self) -> str:
+        """Why the wanted revision does not run, or does not read; empty when all is well."""
+        return self._problem or (self._built.run.problem if self._built else "")
+
+    async def replace(self, pipeline: Located[Pipeline], definitions: Definitions, revision: str) -> None:
+        """Makes this revision the running one, or says why not; one whose system is away is tried again."""
+        await self._give_up_retrying()
+        self.revision = revision
+        if not await self._try(pipeline, definitions, 1):
+            self._retrying = asyncio.get_running_loop().create_task(self._try_again(pipeline, definitions))
+
+    async def stop(self) -> None:
+        """Drains and closes; what could not be finished in time is given out again by its input."""
+        await self._give_up_retrying()
+        if self._built is not None:
+            await self._built.run.stop(self._drain)
+            await self._close(self._built)
+            self._built = None
+            self._lifecycle.stopped(self._name)
+
+    async def _give_up_retrying(self) -> None:
+        if self._retrying is not None:
+            self._retrying.cancel()
+            await asyncio.gather(self._retrying, return_exceptions=True)
+            self._retrying = None
+
+    async def _try_again(self, pipeline: Located[Pipeline], definitions: Definitions) -> None:
+        tries = 1
+        while True:
+            await self._clock.sleep(backoff(_RETRY, tries))
+            tries += 1
+            if await self._try(pipeline, definitions, tries):
+                return
+
+    async def _try(self, pipeline: Located[Pipeline], definitions: Definitions, tries: int) -> bool:
+        """True when there is nothing more to try: it runs, or it never can."""
+        try:
+            await self._swap(pipeline, definitions)
+        except DefinitionError as error:
+            self._problem = str(error)
+            self._lifecycle.refused(self._name, self._problem, self._built is not None)
+        except JackfieldError as error:
+            self._problem = str(error)
+            self._lifecycle.waiting(
+                self._name, self._problem, backoff(_RETRY, tries, draw=1.0), self._built is not None
+            )
+            return False
+        except Exception as error:  # a bug in a binding: the other pipelines and the old revision go on
+            _log.exception("%s could not be started", self._name)
+            self._problem = f"internal error: {type(error).__name__}: {error}"
+            self._lifecycle.refused(self._name, self._problem, self._built is not None)
+        else:
+            self._problem = ""
+        return True
+
+    async def _swap(self, pipeline: Located[Pipeline], definitions: Definitions) -> None:
+        new = await self._builder.build(pipeline, definitions, self._counts)
+        old = self._built
+        try:
+            await self._hand_over(old, new)
+        except BaseException:
+            await self._close(new)
+            raise
+        self._built = new
+        if new.webhook is not None:
+            self._server.webhooks[new.input_use.name] = new.webhook
+        new.run.start()
+        tell = self._lifecycle.swapped if old else self._lifecycle.started
+        tell(self._name, new.revision, new.pipeline.document.shown)
+        if old is not None:
+            await self._close(old)
+
+    async def _hand_over(self, old: Built | None, new: Built) -> None:
+        """Opens the new input beside the old one where the system lets two readers share it, else after it."""
+        if old is None:
+            await new.open_input()
+        elif new.input_use.manifest.shared_input:
+            await new.open_input()
+            await old.run.stop(self._drain)
+        else:
+            await old.run.stop(self._drain)
+            try:
+                await new.open_input()
+            except BaseException:
+                old.run.start()
+                raise
+
+    async def _close(self, built: Built) -> None:
+        if built.webhook is not None and self._server.webhooks.get(built.input_use.name) is built.webhook:
+            del self._server.webhooks[built.input_use.name]
+        try:
+            await built.close()
+        except JackfieldError as error:
+            _log.warning("%s: could not be closed cleanly: %s", self._name, error)

@@ -1,0 +1,68 @@
+"""Makes durable what its system cannot give out again: a webhook's request, a cron instant."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from bindings.contract import InputBinding, Outcome, Received, Redelivery, Settled
+from bindings.store import DurableQueue, Message
+from engine.errors import JackfieldError
+
+_PUMPED_AT_ONCE = 100
+
+
+class Spool:
+    """An input in front of which stands a durable queue of the store.
+
+    A message is settled with its own input as soon as the queue holds it; from then on the queue gives it out, also
+    after a crash, and the pipeline's outcome goes to the queue.
+    """
+
+    redelivery: Redelivery = "native"
+
+    def __init__(self, inner: InputBinding, queue: DurableQueue) -> None:
+        self._inner = inner
+        self._queue = queue
+        self._pump: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        await self._inner.open()
+        self._pump = asyncio.get_running_loop().create_task(self._run())
+
+    async def _run(self) -> None:
+        while True:
+            received = await self._inner.read(_PUMPED_AT_ONCE)
+            messages = [Message(message.id, message.data, message.attributes, message.metadata) for message in received]
+            try:
+                await self._queue.put(messages)
+            except JackfieldError:
+                await self._inner.settle([Settled(message, Outcome.RELEASED) for message in received])
+                raise
+            await self._inner.settle([Settled(message, Outcome.DONE) for message in received])
+
+    async def read(self, limit: int) -> Sequence[Received]:
+        """Raises what stopped the pump, so that the engine closes and opens this input again."""
+        assert self._pump is not None  # noqa: S101 - the engine opens before it reads
+        reading = asyncio.ensure_future(self._queue.read(limit))
+        try:
+            await asyncio.wait({reading, self._pump}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+            raise
+        if not reading.done():
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+            self._pump.result()
+        return reading.result()
+
+    async def settle(self, settled: Sequence[Settled]) -> None:
+        await self._queue.settle(settled)
+
+    async def close(self) -> None:
+        if self._pump is not None:
+            self._pump.cancel()
+            await asyncio.gather(self._pump, return_exceptions=True)
+        await self._inner.close()
+        await self._queue.close()

@@ -1,0 +1,13 @@
+"""`did you mean`: the nearest of the words that would have been right."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+def close_match(word: str, known: Iterable[str]) -> str:
+    """The hint for a misspelt word, or an empty text where nothing is near."""
+    by_lower = {candidate.lower(): candidate for candidate in known}
+    found = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    return f"did you mean {by_lower[found[0]]!r}?" if found else ""

@@ -7,11 +7,10 @@ import contextlib
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 
 import aiohttp
 
-from engine.errors import Permanent, Retryable, Unavailable, of_status
+from engine.errors import Permanent, Retryable, Unavailable, of_status, retry_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +95,5 @@ class AppClient:
         if 300 <= answer.status < 400:
             place = answer.headers.get("Location", "elsewhere")
             message += f", a redirect to {place}; redirects are not followed, use that address"
-        after = retry_after(answer.headers.get("Retry-After"))
+        after = retry_after(answer.headers.get("Retry-After", ""), time.time())
         return of_status(answer.status, message, body=answer.body, after=after)
-
-
-def retry_after(value: str | None, now: float | None = None) -> float | None:
-    """Seconds from a Retry-After header (RFC 9110, 10.2.3): a number of seconds or a date; None where it is neither."""
-    if value is None:
-        return None
-    if value.strip().isdigit():
-        return float(value)
-    with contextlib.suppress(ValueError, TypeError):
-        when = parsedate_to_datetime(value).timestamp()
-        return max(0.0, when - (time.time() if now is None else now))
-    return None

@@ -26,6 +26,7 @@ from engine.flow import Flow
 from engine.observer import Counts, Observer
 from engine.pipeline_run import PipelineRun
 from engine.registry import component_type
+from engine.replay import queue_name
 from engine.revision import revision_of
 from engine.secrets import Secrets
 from engine.stages.call import CallStage
@@ -56,10 +57,7 @@ class Built:
         await open_within(self.input, self.input_use)
 
     async def close(self) -> None:
-        await self.input.close()
-        await self.release_outputs()
-
-    async def release_outputs(self) -> None:
+        await self.run.close()
         while self.outputs:
             await self.components.release(self.outputs.pop())
 
@@ -111,9 +109,9 @@ class Builder:
         revision = revision_of(pipeline, definitions)
         flow = Flow(name, revision, stages, spec.delivery, self._store, self._clock, counts, self._observer)
         binding_input = self._components.durable(inner, input_use)
-        run = PipelineRun(
-            flow, binding_input, envelope, self._clock, concurrency=spec.delivery.concurrency, **_batching(stages)
-        )
+        replays = self._store.queue(queue_name(name))
+        limits = {"concurrency": spec.delivery.concurrency, **_batching(stages)}
+        run = PipelineRun(flow, binding_input, replays, envelope, self._clock, **limits)
         webhook = inner if isinstance(inner, ServesHttp) else None
         return Built(pipeline, revision, run, binding_input, input_use, webhook, self._components, uses)
 

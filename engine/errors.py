@@ -15,6 +15,9 @@ treats the event as `Permanent`, so that nothing is lost.
 
 from __future__ import annotations
 
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+
 
 class JackfieldError(Exception):
     """The root of all errors that are meant for a person."""
@@ -83,3 +86,18 @@ def of_status(status: int, message: str, *, body: bytes | None = None, after: fl
     if status in (408, 425) or status >= 500:
         return Retryable(message, status=status, body=body, after=after)
     return Permanent(message, status=status, body=body)
+
+
+def retry_after(value: str, now: float) -> float | None:
+    """Seconds to wait, from a number of seconds or a date (RFC 9110, 10.2.3); None for anything else.
+
+    `now`: seconds since the epoch.
+    """
+    value = value.strip()
+    if value.isascii() and value.isdigit():
+        return float(value)
+    try:
+        date = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now)

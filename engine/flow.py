@@ -9,10 +9,10 @@ one place that decides what becomes of it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
-from bindings.contract import Clock, Outcome, Settled
+from bindings.contract import Clock, Outcome
 from bindings.store import Store
 from engine.breaker import Breaker
 from engine.dead_letters import keep, letter_of
@@ -60,7 +60,6 @@ class Flow:
         self._clock = clock
         self._observer = observer
         self.waits: Waits
-        self.settle: Callable[[Sequence[Settled]], None]
 
     async def advance(self, batch: list[Passage]) -> None:
         """Takes a batch, all of it before one stage, from there as far as it goes now."""
@@ -184,8 +183,8 @@ class Flow:
 
     def end(self, batch: Sequence[Passage], outcome: Outcome, error: EventError | None = None) -> None:
         """The end of the way: counts the events, and settles the messages of which none is on its way any more."""
-        settled = [done for passage in batch if (done := passage.arrival.ended(outcome, passage.event, error))]
+        for passage in batch:
+            passage.arrival.ended(outcome, passage.event, error)
         self.counts.add(outcome, len(batch))
         if outcome is Outcome.DONE:
             self._observer.delivered(self.pipeline, batch)
-        self.settle(settled)

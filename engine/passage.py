@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from bindings.contract import Outcome, Received, Settled
 from engine.errors import EventError
@@ -12,19 +13,24 @@ from engine.event import Event
 _WEIGHT = {Outcome.FILTERED: 0, Outcome.DONE: 1, Outcome.DEAD_LETTERED: 2, Outcome.RELEASED: 3}
 
 
+class Settles(Protocol):
+    def add(self, settled: Settled) -> None: ...
+
+
 @dataclass(slots=True)
 class Arrival:
     """A received message, and what became of its events so far. It is settled when none is open."""
 
     received: Received
     origin: Event
+    settler: Settles
     open: int = 1
     outcome: Outcome = Outcome.FILTERED
     results: list[Event] = field(default_factory=list)
     error: EventError | None = None
 
-    def ended(self, outcome: Outcome, event: Event, error: EventError | None) -> Settled | None:
-        """Counts one event as ended; gives the settlement when it was the last.
+    def ended(self, outcome: Outcome, event: Event, error: EventError | None) -> None:
+        """Counts one event as ended; settles the message when it was the last.
 
         Of several outcomes the heaviest counts: one event released means that the whole message comes again.
         """
@@ -34,7 +40,8 @@ class Arrival:
         if outcome is Outcome.DONE:
             self.results.append(event)
         self.error = error or self.error
-        return Settled(self.received, self.outcome, self.results, self.error) if self.open == 0 else None
+        if self.open == 0:
+            self.settler.add(Settled(self.received, self.outcome, self.results, self.error))
 
 
 @dataclass(slots=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
-from bindings.contract import Clock, InputBinding, Settled
+from bindings.contract import Clock, Settled
 from engine.definitions.pipeline import Retry
 from engine.errors import JackfieldError
 from engine.retry import backoff
@@ -15,33 +16,35 @@ _log = logging.getLogger("jackfield.settle")
 _RETRY = Retry(initial=0.1, max=5.0)
 
 
+class Settleable(Protocol):
+    async def settle(self, settled: Sequence[Settled]) -> None: ...
+
+
 class Settler:
     """Collects the outcomes while a settlement is under way, so that one round trip settles all that came meanwhile.
 
     `on_settled` is called with what the input has confirmed: only then is there room for new messages.
     """
 
-    def __init__(self, input: InputBinding, clock: Clock, on_settled: Callable[[Sequence[Settled]], None]) -> None:
+    def __init__(self, input: Settleable, clock: Clock, on_settled: Callable[[Sequence[Settled]], None]) -> None:
         self._input = input
         self._clock = clock
         self._on_settled = on_settled
         self._waiting: list[Settled] = []
         self._task: asyncio.Task[None] | None = None
 
-    def add(self, settled: Sequence[Settled]) -> None:
-        self._waiting.extend(settled)
-        if self._task is None and self._waiting:
+    def add(self, settled: Settled) -> None:
+        self._waiting.append(settled)
+        if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._settle_all())
 
-    async def flush(self) -> None:
-        """Waits until everything that was added is settled."""
-        while self._task is not None:
-            await asyncio.shield(self._task)
-
-    def cancel(self) -> None:
-        """Gives up what is not settled: the input gives it out again."""
+    async def flush(self, timeout: float) -> None:
+        """Waits until everything that was added is settled; what is not after `timeout` seconds comes again."""
+        if self._task is not None:
+            await asyncio.wait({self._task}, timeout=timeout)
         if self._task is not None:
             self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
 
     async def _settle_all(self) -> None:
         try:

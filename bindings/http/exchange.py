@@ -11,14 +11,17 @@ class Exchange:
 
     def __init__(self, count: int) -> None:
         self.outcome: asyncio.Future[Sequence[Settled]] = asyncio.get_running_loop().create_future()
-        self._settled: list[Settled | None] = [None] * count
+        self._count = count
+        self._settled: dict[int, Settled] = {}
 
     def settle(self, index: int, settled: Settled) -> None:
         self._settled[index] = settled
-        known = [one for one in self._settled if one is not None]
-        if len(known) == len(self._settled) and not self.outcome.done():
-            self.outcome.set_result(known)
+        if len(self._settled) == self._count:
+            self._finish([self._settled[index] for index in range(self._count)])
 
     def give_up(self) -> None:
+        self._finish([])
+
+    def _finish(self, settled: Sequence[Settled]) -> None:
         if not self.outcome.done():
-            self.outcome.set_result([])
+            self.outcome.set_result(settled)

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 
 import aiohttp
 
-from engine.errors import EventError, Permanent, Retryable, Unavailable
-
-_AWAY = {429, 502, 503, 504}
-_PASSING = {408, 425}
+from engine.errors import EventError, Permanent, Retryable, Unavailable, of_status, retry_after
 
 
 def failure(
@@ -26,24 +21,7 @@ def failure(
     if 200 <= status < 300:
         return None
     message = f"{request} was answered {status} {reason or ''}".rstrip()
-    after = retry_after(headers.get("Retry-After", ""), now)
-    if status in _AWAY:
-        return Unavailable(message, status=status, body=body, after=after)
-    if status in _PASSING or status >= 500:
-        return Retryable(message, status=status, body=body, after=after)
-    return Permanent(message, status=status, body=body)
-
-
-def retry_after(value: str, now: float) -> float | None:
-    """Seconds to wait, from a number of seconds or a date (RFC 9110, 10.2.3); None for anything else."""
-    value = value.strip()
-    if value.isascii() and value.isdigit():
-        return float(value)
-    try:
-        date = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now)
+    return of_status(status, message, body=body, after=retry_after(headers.get("Retry-After", ""), now))
 
 
 def no_answer(error: Exception, timeout: float, request: str = "the request") -> EventError:
@@ -51,10 +29,10 @@ def no_answer(error: Exception, timeout: float, request: str = "the request") ->
     match error:
         case aiohttp.TooManyRedirects():
             return Permanent(f"{request} was redirected too often")
-        case aiohttp.InvalidURL():
-            return Permanent(f"{request} was redirected to what is no URL")
+        case aiohttp.InvalidURL() | aiohttp.NonHttpUrlRedirectClientError():
+            return Permanent(f"{request} was redirected to what is no HTTP URL")
         case aiohttp.ClientConnectorError() | aiohttp.ConnectionTimeoutError():
             return Unavailable(f"{request}: no connection: {error}")
         case TimeoutError():
             return Retryable(f"{request} was not answered within {timeout:g}s")
-    return Retryable(f"{request}: the connection failed: {error or type(error).__name__}")
+    return Retryable(f"{request}: the connection failed: {str(error) or type(error).__name__}")

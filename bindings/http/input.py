@@ -56,15 +56,18 @@ class Webhook:
         if refused := self._refuse(request):
             return refused
         try:
-            body = await _read_body(request, self._metadata.max_body_size)
+            async with asyncio.timeout(self._metadata.reply_timeout):
+                body = await _read_body(request, self._metadata.max_body_size)
             if body is None:
                 limit = self._metadata.max_body_size
                 return refusal(413, f"the body is larger than {limit} bytes", "send less, or raise maxBodySize")
             received = messages(request, body)
         except Permanent as error:
             return refusal(400, f"the request is not a valid CloudEvent: {error}", _CLOUDEVENTS)
-        except (web.RequestPayloadError, ConnectionError) as error:
-            return refusal(400, f"the body did not arrive whole: {error}", "send it again")
+        except web.RequestPayloadError as error:
+            return refusal(400, f"the body cannot be read: {' '.join(str(error).split())}", "send it again")
+        except TimeoutError:
+            return refusal(408, "the body did not arrive in time", "send it again, or raise replyTimeout")
         # Asked only now: others came while the body did.
         if not self._is_open or self._waiting.qsize() >= _CAPACITY:
             return busy("too many requests are waiting, or the engine is stopping")

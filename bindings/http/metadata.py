@@ -83,7 +83,7 @@ class HttpMetadata(BindingMetadata):
     )
     reply_timeout: PositiveDuration = Field(
         30.0,
-        description="Input: how long a caller waits before the answer is 504.",
+        description="Input: how long a caller waits before the answer is 504, and how long a body may take to arrive.",
         examples=["30s", "2m"],
     )
     max_body_size: Size = Field(
@@ -114,7 +114,8 @@ class HttpMetadata(BindingMetadata):
             parts = urlsplit(url)
             if parts.scheme not in ("http", "https") or not parts.hostname:
                 raise ValueError("write it like https://api.example.com/orders")
-            parts.port  # noqa: B018 - raises ValueError
+            parts.hostname.encode("idna")  # these two raise ValueError
+            parts.port  # noqa: B018
         return url
 
     @field_validator("methods")

@@ -52,7 +52,7 @@ class HttpOutput:
                 return await self._send(request)
         except EventError as error:
             return error
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, OSError, UnicodeError) as error:  # UnicodeError: a redirect to no host name
             return no_answer(error, self._metadata.response_timeout, str(request))
 
     async def _send(self, request: Request) -> Result:

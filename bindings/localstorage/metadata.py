@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from bindings.localstorage.pattern import compile_pattern
-from bindings.metadata import BindingMetadata, Duration, PositiveDuration, Size, Text
+from bindings.metadata import BindingMetadata, Duration, Flag, PositiveDuration, Size, Text
 
 
 class LocalStorageMetadata(BindingMetadata):
@@ -15,6 +15,12 @@ class LocalStorageMetadata(BindingMetadata):
         description="The folder that holds the files, and which no file name leads out of; made when it is missing.",
         examples=["data/uploads", "/srv/files"],
         min_length=1,
+    )
+    decode_base64: Flag = Field(
+        False,
+        description="Output: `create` takes data that is base64 text, and writes what it stands for. "
+        "Dapr's binding guesses, and so spoils text that happens to be base64.",
+        examples=["true"],
     )
     pattern: Text = Field(
         "**",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
 import stat
@@ -18,10 +19,13 @@ _TEMPORARY = ".jackfield-"
 
 
 class LocalStorageOutput:
-    """Operations, answers and errors as those of Dapr's binding, except that data is written as it came: Dapr
-    decodes whatever happens to be valid base64."""
+    """https://docs.dapr.io/reference/components-reference/supported-bindings/localstorage/
+
+    Other than Dapr's it writes a file whole or not at all, and decodes base64 only when told so.
+    """
 
     def __init__(self, metadata: LocalStorageMetadata) -> None:
+        self._decode_base64 = metadata.decode_base64
         self._given_root = Path(metadata.root_path)
         self._root = self._given_root
 
@@ -63,9 +67,12 @@ class LocalStorageOutput:
                 "the event has no data, only a reference to it (dataref), and references are not followed; "
                 "raise maxInlineSize of the input that made it"
             )
+        data = event.data or b""
+        if self._decode_base64:
+            data = _from_base64(data)
         path = self._file(name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write(path, event.data or b"")
+        _write(path, data)
         key = path.relative_to(self._root).as_posix()
         return Result(json.dumps({"fileName": key}, ensure_ascii=False).encode(), landed=self._landed(name))
 
@@ -105,6 +112,13 @@ class LocalStorageOutput:
 def _name_from_id(operation: Operation) -> str:
     """A UUID, as Dapr makes one, but the same one when the event comes again."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{operation.event.source} {operation.event.id}"))
+
+
+def _from_base64(data: bytes) -> bytes:
+    try:
+        return base64.b64decode(data.strip().strip(b'"'), validate=True)  # quoted, where it is a JSON string
+    except ValueError as error:
+        raise Permanent(f"the data is not base64, as decodeBase64 says: {error}") from error
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -22,6 +22,7 @@ def connect(path: Path) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA temp_store = MEMORY")  # also the journal of a statement, which a batch is
         migrate(connection, path)
     except BaseException as error:
         connection.close()

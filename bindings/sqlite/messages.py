@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from bindings.contract import Received
 from bindings.sqlite.insert import insert
@@ -13,8 +13,8 @@ from bindings.sqlite.insert import insert
 Claims: TypeAlias = Mapping[int, int]
 """`seq` of a message -> how often it was given out, which tells this delivery from an earlier or a later one."""
 
-Row: TypeAlias = tuple[str, str, bytes | None, str, str]
-"""queue, id, data, attributes, metadata"""
+Row: TypeAlias = tuple[str, bytes | None, str, str]
+"""id, data, attributes, metadata"""
 
 _INLINE_BYTES = 2**14  # data up to here come with their batch, as hex; larger ones are fetched one by one
 _BATCH_BYTES = 2**25  # a batch ends with the message that exceeds it, so that large messages do not fill the memory
@@ -45,24 +45,65 @@ _CLAIM = """
 """
 _DELAY = "INSERT INTO claims (seq, queue, visible_at, deliveries) SELECT value, ?, ?, 0 FROM json_each(?)"
 _OURS = """
-    SELECT claims.seq FROM json_each(:claims) AS held
-    CROSS JOIN claims ON claims.seq = CAST(held.key AS INTEGER) AND claims.deliveries = held.value
-"""
-_MOVE = f"UPDATE claims SET visible_at = :visible_at WHERE seq IN ({_OURS})"
-_UNDO = f"UPDATE claims SET visible_at = 0, deliveries = deliveries - 1 WHERE seq IN ({_OURS})"
-_DELETE = f"DELETE FROM messages WHERE seq IN ({_OURS})"
-
-
-def put(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
-    """A message whose queue already holds its id is left out."""
-    insert(connection, "messages (queue, id, data, attributes, metadata)", rows, "ON CONFLICT DO NOTHING")
-
-
-def put_later(connection: sqlite3.Connection, rows: Sequence[Row], visible_at: float) -> None:
-    added = insert(
-        connection,
-        "messages (queue, id, data, attributes, metadata)",
-        rows,
-        "ON CONFLICT DO NOTHING RETURNING seq, queue",
+    WITH ours AS (
+        SELECT claims.seq FROM json_each(:claims) AS held
+        CROSS JOIN claims ON claims.seq = CAST(held.key AS INTEGER) AND claims.deliveries = held.value
     )
+"""
+_MOVE = _OURS + "UPDATE claims SET visible_at = :visible_at WHERE seq IN ours"  # noqa: S608
+_UNDO = _OURS + "UPDATE claims SET visible_at = 0, deliveries = deliveries - 1 WHERE seq IN ours"  # noqa: S608
+_DELETE = _OURS + "DELETE FROM messages WHERE seq IN ours"  # noqa: S608
 
+
+def put(connection: sqlite3.Connection, queue: str, rows: Sequence[Row], visible_at: float | None = None) -> None:
+    """A message is left out when the queue already holds its id."""
+    into = "messages (id, data, attributes, metadata, queue)"
+    then = "ON CONFLICT DO NOTHING" if visible_at is None else "ON CONFLICT DO NOTHING RETURNING seq"
+    added = insert(connection, into, [(*row, queue) for row in rows], then)
+    if added:
+        connection.execute(_DELAY, (queue, visible_at, json.dumps([seq for (seq,) in added])))
+
+
+def claim(
+    connection: sqlite3.Connection, queue: str, limit: int, cursor: int, now: float, until: float
+) -> tuple[Sequence[Received], int]:
+    """The next messages, and the cursor moved on: every message up to it has a claim."""
+    parameters = {"queue": queue, "limit": limit, "cursor": cursor, "now": now, "inline": _INLINE_BYTES}
+    found, newest = connection.execute(_NEXT, parameters).fetchone()
+    rows = json.loads(found)
+    if not rows:
+        return [], newest or cursor
+    received: list[Received] = []
+    size = 0
+    for seq, deliveries, id, attributes, metadata, length, text in sorted(rows):
+        if size > _BATCH_BYTES:
+            break
+        size += length or 0
+        if deliveries is None:
+            cursor = seq
+        attempt = (deliveries or 0) + 1
+        data = _data(connection, seq, text) if length is not None else None
+        received.append(Received(id, data, attributes, metadata, attempt, handle=(seq, attempt)))
+    claims = dict(message.handle for message in received)
+    connection.execute(_CLAIM, {"queue": queue, "until": until, "claims": json.dumps(claims)})
+    return received, cursor
+
+
+def _data(connection: sqlite3.Connection, seq: int, text: str | None) -> bytes:
+    if text is not None:
+        return bytes.fromhex(text)
+    [data] = connection.execute("SELECT data FROM messages WHERE seq = ?", (seq,)).fetchone()
+    return bytes(data)
+
+
+def move(connection: sqlite3.Connection, claims: Claims, visible_at: float) -> None:
+    connection.execute(_MOVE, {"claims": json.dumps(claims), "visible_at": visible_at})
+
+
+def undo(connection: sqlite3.Connection, claims: Claims) -> None:
+    """As if the messages had not been given out."""
+    connection.execute(_UNDO, {"claims": json.dumps(claims)})
+
+
+def delete(connection: sqlite3.Connection, claims: Claims) -> None:
+    connection.execute(_DELETE, {"claims": json.dumps(claims)})

@@ -69,7 +69,9 @@ class Document:
         """An error at a path."""
         return self.source.error(code, message, self.span(path, key=key), hint, related, related_message)
 
-    def warning(self, code: str, message: str, path: Sequence[Step], hint: str = "", *, key: bool = False) -> Diagnostic:
+    def warning(
+        self, code: str, message: str, path: Sequence[Step], hint: str = "", *, key: bool = False
+    ) -> Diagnostic:
         """A warning at a path."""
         return self.source.warning(code, message, self.span(path, key=key), hint)
 
@@ -100,7 +102,7 @@ def pairs(node: yaml.MappingNode) -> Iterator[tuple[yaml.ScalarNode, yaml.Node]]
 
 
 def is_merge(key: yaml.Node) -> bool:
-    return isinstance(key, yaml.ScalarNode) and key.value == "<<" and key.style is None
+    return isinstance(key, yaml.ScalarNode) and key.value == "<<" and not key.style
 
 
 def merge_parts(value: yaml.Node) -> list[yaml.Node]:

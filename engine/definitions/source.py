@@ -40,7 +40,13 @@ class Source:
         return self.span(len(before), len(before[-1]) + 1, length)
 
     def error(
-        self, code: str, message: str, span: Span, hint: str = "", related: Span | None = None, related_message: str = ""
+        self,
+        code: str,
+        message: str,
+        span: Span,
+        hint: str = "",
+        related: Span | None = None,
+        related_message: str = "",
     ) -> Diagnostic:
         return Diagnostic(
             span, code, message, hint, Severity.ERROR, self.line(span.line), related, related_message if related else ""

@@ -56,7 +56,9 @@ class ValueBuilder:
     def build(self, root: yaml.Node) -> Any:
         value, size, depth = self._build(root)
         if size > MAX_NODES:
-            message = f"the document has {size:,} values when its aliases are expanded, and at most {MAX_NODES:,} may be"
+            message = (
+                f"the document has {size:,} values when its aliases are expanded, and at most {MAX_NODES:,} may be"
+            )
             self._error("E108", message, root, "write less of it with aliases (`*name`)")
         elif depth > MAX_DEPTH:
             self._error("E108", f"with its aliases it is nested more than {MAX_DEPTH} deep", root, "nest it less")
@@ -79,7 +81,7 @@ class ValueBuilder:
 
     def _scalar(self, node: yaml.ScalarNode) -> Any:
         if node.tag is None:
-            return plain_value(node.value) if node.style is None else node.value
+            return node.value if node.style else plain_value(node.value)
         if node.tag == _TAG + "str":
             return node.value
         if node.tag in (f"{_TAG}{name}" for name in ("int", "float", "bool", "null")):
@@ -113,14 +115,13 @@ class ValueBuilder:
                 continue
             if is_merge(key):
                 self._merge(child, item, merged)
+            elif not isinstance(key, yaml.ScalarNode):
+                self._complex_key(node, key)
             elif self._is_new_key(key, keys):
                 fields[key.value] = item
         return {**merged, **fields} if merged else fields, size, depth + 1
 
-    def _is_new_key(self, key: yaml.Node, keys: dict[str, yaml.Node]) -> bool:
-        if not isinstance(key, yaml.ScalarNode):
-            self._error("E107", *_complex_key(key))
-            return False
+    def _is_new_key(self, key: yaml.ScalarNode, keys: dict[str, yaml.Node]) -> bool:
         first = keys.setdefault(key.value, key)
         if first is key:
             return True
@@ -129,6 +130,14 @@ class ValueBuilder:
         span = node_span(self._source, key)
         self.diagnostics.append(self._source.error("E106", message, span, hint, related, "the first is here"))
         return False
+
+    def _complex_key(self, mapping: yaml.Node, key: yaml.Node) -> None:
+        written = self._source.text[mapping.start_mark.index : mapping.end_mark.index]
+        if written.startswith("{{"):
+            hint = f'write "{written}"' if "\n" not in written else "put it in quotes"
+            self._error("E107", "a template must stand in quotes, else it is a mapping for YAML", mapping, hint)
+        else:
+            self._error("E107", "a key must be a text", key, "write `name: value`")
 
     def _merge(self, node: yaml.Node, value: Any, merged: dict[str, Any]) -> None:
         parts: Iterable[Any] = value if isinstance(value, list) else [value]
@@ -148,9 +157,3 @@ class ValueBuilder:
     @staticmethod
     def _too_much(size: int, depth: int) -> bool:
         return size > MAX_NODES or depth > MAX_DEPTH
-
-
-def _complex_key(key: yaml.Node) -> tuple[str, yaml.Node, str]:
-    if isinstance(key, yaml.MappingNode) and key.flow_style:
-        return "a template must stand in quotes, else YAML takes it for a mapping", key, 'write "{{ … }}"'
-    return "a key must be a text", key, "write `name: value`"

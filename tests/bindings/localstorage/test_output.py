@@ -119,6 +119,22 @@ async def test_create_without_data_writes_an_empty_file(output: OutputBinding, t
     assert (tmp_path / "a.txt").read_bytes() == b""
 
 
+@pytest.mark.parametrize(("told", "content"), [("true", b"\0\xff"), ("false", b"AP8=")])
+async def test_create_decodes_base64_only_when_told(tmp_path: Path, told: str, content: bytes) -> None:
+    output = LocalStorageOutput(LocalStorageMetadata.model_validate({"rootPath": str(tmp_path), "decodeBase64": told}))
+    await output.open()
+    await invoke(output, "create", "a.bin", b"AP8=")
+    assert (tmp_path / "a.bin").read_bytes() == content
+
+
+async def test_create_of_what_is_not_base64_is_refused(tmp_path: Path) -> None:
+    output = LocalStorageOutput(LocalStorageMetadata(root_path=str(tmp_path), decode_base64=True))
+    await output.open()
+    error = await invoke(output, "create", "a.bin", b"no base64!")
+    assert type(error) is Permanent
+    assert os.listdir(tmp_path) == []
+
+
 async def test_create_of_a_reference_is_refused(output: OutputBinding, tmp_path: Path) -> None:
     attributes = {**operation("create").event.attributes, "dataref": "file:///etc/passwd"}
     [error] = await output.invoke([Operation("create", Event(attributes), {"fileName": "a.txt"})])

@@ -1,0 +1,49 @@
+# Every target works on a fresh machine with git, make and Python 3.11 or newer: it makes the virtual environment first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO_SECONDS ?= 0
+
+.PHONY: help demo test check format schemas bench clean
+help:
+	@echo "make demo [DEMO_SECONDS=15]   the example app and the pipelines of pipelines/"
+	@echo "make test                     all tests"
+	@echo "make check                    format, lint, types, schemas up to date"
+	@echo "make schemas                  write schemas/ and docs/reference/ anew from the models"
+	@echo "make bench                    the measured comparisons of benchmarks/"
+
+demo: $(VENV)/run
+	@$(BIN)/python examples/demo/demo.py --seconds $(DEMO_SECONDS)
+
+test: $(VENV)/develop
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(VENV)/develop
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m engine.definitions.schemas --check
+
+format: $(VENV)/develop
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+schemas: $(VENV)/develop
+	$(BIN)/python -m engine.definitions.schemas
+
+bench: $(VENV)/develop
+	$(BIN)/python -m benchmarks
+
+# Installed once for each change of what is to be installed.
+$(VENV)/run: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/develop: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[test,check]"
+	@touch $@ $(VENV)/run
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+
+from bindings.contract import Clock, Outcome, Received, Settled
+from bindings.sqlite import messages as sql
+from bindings.sqlite.database import Database
+from bindings.store import Message
+from engine.errors import NotReady, Retryable
+
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_POLL = 0.1  # seconds between two looks for what no `announce` tells: other processes, delays, expired claims
+
+
+class SqliteQueue:
+    """One reader and writer of a durable queue; any number of them, in any process, share it.
+
+    What is read is claimed for `visibility` seconds, and again every third of that time while this reader lives, so
+    that it is given to another one only when this process dies or hangs. `database` stays open until after `close`.
+    """
+
+    def __init__(self, database: Database, name: str, clock: Clock, visibility: float = 30.0) -> None:
+        self._database = database
+        self._name = name
+        self._clock = clock
+        self._visibility = visibility
+        self._cursor = 0
+        self._held: dict[int, int] = {}
+        self._renewal: asyncio.Task[None] | None = None
+        self._undoing: asyncio.Task[None] | None = None
+
+    async def put(self, messages: Sequence[Message], *, delay: float = 0.0) -> None:
+        """Adds the messages, to be given out after `delay` seconds; raises `Retryable`."""
+        rows = [(message.id, message.data, _json(message.attributes), _json(message.metadata)) for message in messages]
+        visible_at = self._clock.now() + delay if delay > 0 else None
+        await self._database.write(partial(sql.put, queue=self._name, rows=rows, visible_at=visible_at))
+        self._database.announce(self._name)
+
+    async def read(self, limit: int) -> Sequence[Received]:
+        """Waits for at least one message; raises `NotReady` while the file cannot be written."""
+        try:
+            await self._database.join_readers()
+            while True:
+                arrival = self._database.arrival(self._name)
+                if received := await self._claim(limit):
+                    return received
+                await self._wait(arrival)
+        except Retryable as error:
+            raise NotReady(str(error)) from error
+
+    async def settle(self, settled: Sequence[Settled]) -> None:
+        """Ignores what was given to another reader in the meantime; raises `Retryable`."""
+        released = dict(one.received.handle for one in settled if one.outcome is Outcome.RELEASED)
+        finished = dict(one.received.handle for one in settled if one.outcome is not Outcome.RELEASED)
+        if finished:
+            await self._database.write(partial(sql.delete, claims=finished))
+        if released:
+            await self._release(released)
+        for seq, delivery in (finished | released).items():
+            if self._held.get(seq) == delivery:
+                del self._held[seq]
+
+    async def close(self) -> None:
+        """Gives back what was not settled."""
+        if self._renewal:
+            self._renewal.cancel()
+        if self._undoing:
+            await self._undoing
+        held, self._held = self._held, {}
+        if held:
+            with suppress(Retryable):  # the claims expire
+                await self._release(held)
+
+    async def _claim(self, limit: int) -> Sequence[Received]:
+        now = self._clock.now()
+        work = partial(
+            sql.claim, queue=self._name, limit=limit, cursor=self._cursor, now=now, until=now + self._visibility
+        )
+        claim = self._database.write(work, durable=False)  # a claim that a power cut undoes was not needed any more
+        try:
+            received, self._cursor = await asyncio.shield(claim)
+        except asyncio.CancelledError:
+            self._undoing = asyncio.create_task(self._undo(claim))
+            raise
+        self._held.update(message.handle for message in received)
+        if self._held and not self._renewal:
+            self._renewal = asyncio.create_task(self._renew())
+        return received
+
+    async def _undo(self, claim: asyncio.Future[tuple[Sequence[Received], int]]) -> None:
+        with suppress(Retryable):  # the claims expire
+            received, _ = await claim
+            claims = dict(message.handle for message in received)
+            await self._database.write(partial(sql.undo, claims=claims), durable=False)
+            self._database.announce(self._name)
+
+    async def _release(self, claims: sql.Claims) -> None:
+        await self._database.write(partial(sql.move, claims=claims, visible_at=0.0), durable=False)
+        self._database.announce(self._name)
+
+    async def _renew(self) -> None:
+        while True:
+            await self._clock.sleep(self._visibility / 3)
+            until = self._clock.now() + self._visibility
+            with suppress(Retryable):  # two more attempts before the claims expire
+                await self._database.write(partial(sql.move, claims=dict(self._held), visible_at=until), durable=False)
+
+    async def _wait(self, arrival: asyncio.Event) -> None:
+        poll = asyncio.create_task(self._clock.sleep(_POLL))
+        poll.add_done_callback(lambda _: arrival.set())
+        try:
+            await arrival.wait()
+        finally:
+            poll.cancel()

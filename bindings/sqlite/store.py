@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from bindings.contract import Clock
+from bindings.sqlite import dead_letters
+from bindings.sqlite.database import Database
+from bindings.sqlite.queue import SqliteQueue
+from bindings.store import DeadLetter
+from engine.errors import DefinitionError
+
+_URL = re.compile(r"sqlite:(?://(?=/)|(?!//))(.+)")
+
+_SET_MARKS = """
+    INSERT INTO marks (scope, key, value) SELECT ?, key, value FROM json_each(?) WHERE true
+    ON CONFLICT (scope, key) DO UPDATE SET value = excluded.value
+"""
+_DROP_MARKS = "DELETE FROM marks WHERE scope = ? AND key IN (SELECT value FROM json_each(?))"
+
+
+class SqliteStore:
+    """The store in one SQLite file: `sqlite:PATH`, from the working directory, or `sqlite:///ABSOLUTE/PATH`.
+
+    Every method raises `Unavailable` while the file is locked by another process, or the disk is full.
+    """
+
+    _database: Database
+
+    def __init__(self, url: str, clock: Clock) -> None:
+        match = _URL.fullmatch(url)
+        if match is None:
+            raise DefinitionError(
+                f"{url!r} is not the URL of a SQLite store",
+                hint="write it like sqlite:.jackfield/store.db or sqlite:///var/lib/jackfield/store.db",
+            )
+        self._path = Path(match[1]).resolve()
+        self._clock = clock
+        self._is_open = False
+
+    async def open(self) -> None:
+        """Raises `DefinitionError` when the file cannot be used, and `NotReady` when it can be later."""
+        self._database = await Database.acquire(self._path)
+        self._is_open = True
+
+    async def close(self) -> None:
+        if self._is_open:
+            self._is_open = False
+            await self._database.release()
+
+    def queue(self, name: str) -> SqliteQueue:
+        """A queue of the open store; to be closed before the store."""
+        return SqliteQueue(self._database, f"store/{name}", self._clock)
+
+    async def marks(self, scope: str) -> dict[str, str]:
+        return await self._database.read(partial(_marks, scope=scope))
+
+    async def set_marks(self, scope: str, marks: Mapping[str, str]) -> None:
+        parameters = (scope, json.dumps(dict(marks)))
+        await self._database.write(lambda connection: connection.execute(_SET_MARKS, parameters))
+
+    async def drop_marks(self, scope: str, keys: Sequence[str]) -> None:
+        parameters = (scope, json.dumps(list(keys)))
+        await self._database.write(lambda connection: connection.execute(_DROP_MARKS, parameters))
+
+    async def add_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
+        await self._database.write(partial(dead_letters.add, letters=letters))
+
+    async def dead_letters(
+        self, *, pipeline: str | None = None, after: str = "", limit: int = 100
+    ) -> Sequence[DeadLetter]:
+        return await self._database.read(partial(dead_letters.page, pipeline=pipeline, after=after, limit=limit))
+
+    async def dead_letter(self, id: str) -> DeadLetter | None:
+        return await self._database.read(partial(dead_letters.get, id=id))
+
+    async def remove_dead_letters(self, ids: Sequence[str]) -> int:
+        return await self._database.write(partial(dead_letters.remove, ids=ids))
+
+    async def count_dead_letters(self, pipeline: str | None = None) -> int:
+        return await self._database.read(partial(dead_letters.count, pipeline=pipeline))
+
+
+def _marks(connection: sqlite3.Connection, scope: str) -> dict[str, str]:
+    return dict(connection.execute("SELECT key, value FROM marks WHERE scope = ?", (scope,)))

@@ -1,0 +1,1 @@
+"""The files that `jackfield init` writes."""

@@ -1,0 +1,92 @@
+"""Bindings and stores where they are defined: the component type, and its metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from bindings.manifest import ComponentType
+from engine.definitions import shape
+from engine.definitions.definition import Definition
+from engine.definitions.diagnostic import Diagnostic
+from engine.definitions.document import Document
+from engine.definitions.metadata import Entry, Path, entries_of_list, entries_of_mapping, repeated
+from engine.definitions.settings import Resolved, build
+from engine.definitions.uses import ComponentUse
+from engine.errors import DefinitionError
+from engine.registry import component_type
+
+# Building blocks of Dapr that this version of the engine does not have, by how their types begin.
+_NOT_APPLIED = ("state.", "pubsub.", "configuration.", "lock.", "crypto.", "conversation.", "middleware.", "workflow.")
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A binding or store as its document writes it, with the manifest of its type. `path` is that of its metadata."""
+
+    document: Document
+    manifest: ComponentType
+    entries: Sequence[Entry]
+    path: Path
+
+    def check(self) -> Iterator[Diagnostic]:
+        """What is wrong with the metadata before any value is looked up."""
+        yield from repeated(self.document, self.entries)
+        given = [entry for entry in self.entries if entry.is_given]
+        values = {entry.name: entry.value for entry in given if not entry.is_reference}
+        places = {entry.name: entry.path for entry in given}
+        yield from shape.validate_metadata(self.document, self.manifest, values, places, self.path)
+
+    def check_values(self, resolved: Resolved) -> Iterator[Diagnostic]:
+        """What the type's own validators say of the values."""
+        yield from resolved.diagnostics
+        yield from build(self.document, self.manifest, self.entries, resolved.values, self.path)[1]
+
+    def check_requirements(self, uses: Iterable[ComponentUse]) -> Iterator[Diagnostic]:
+        """What is missing for the directions in which it is used."""
+        given = {entry.name for entry in self.entries if entry.is_given}
+        for use in uses:
+            needs = self.manifest.input_requires if use.direction == "input" else self.manifest.output_requires
+            for name in needs:
+                if name not in given:
+                    given.add(name)  # once is enough
+                    yield self._missing(name, use)
+
+    def _missing(self, name: str, use: ComponentUse) -> Diagnostic:
+        message = f"as an {use.direction}, {self.manifest.name} needs the metadata field `{name}`"
+        elsewhere = use.document.span(use.path) if isinstance(use.binding, str) else None
+        related = f"here it is used as an {use.direction}"
+        return self.document.error(
+            "E206", message, self.path, "add it", key=True, related=elsewhere, related_message=related
+        )
+
+
+def component_binding(component: Definition) -> Binding | Diagnostic | None:
+    """What a component document defines, or what is wrong with its type; None where it has none."""
+    document, path = component.document, ("spec", "metadata")
+    manifest = _manifest(document, ("spec", "type"))
+    if not isinstance(manifest, ComponentType):
+        return manifest
+    return Binding(document, manifest, list(entries_of_list(document, path, manifest.metadata)), path)
+
+
+def inline_binding(document: Document, path: Path) -> Binding | Diagnostic | None:
+    """What a binding that is written in place at `path` defines."""
+    manifest, place = _manifest(document, (*path, "type")), (*path, "metadata")
+    if not isinstance(manifest, ComponentType):
+        return manifest
+    return Binding(document, manifest, list(entries_of_mapping(document, place, manifest.metadata)), place)
+
+
+def _manifest(document: Document, path: Path) -> ComponentType | Diagnostic | None:
+    type_name = document.get(path)
+    if not isinstance(type_name, str):
+        return None
+    try:
+        return component_type(type_name)
+    except DefinitionError as error:
+        if type_name.startswith(_NOT_APPLIED):
+            block = type_name.partition(".")[0]
+            message = f"{block} components are read, but this version does not apply them yet"
+            return document.warning("W201", message, path)
+        return document.error("E304", str(error.args[0]), path, error.hint)

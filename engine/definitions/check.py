@@ -1,0 +1,178 @@
+"""The check of a folder: all mistakes in one run, and the definitions that have none."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from engine.clock import SystemClock
+from engine.definitions.app import App
+from engine.definitions.bindings import Binding, component_binding, inline_binding
+from engine.definitions.component import Component
+from engine.definitions.definition import Definition
+from engine.definitions.diagnostic import Diagnostic
+from engine.definitions.findings import Findings
+from engine.definitions.folder import Folder, Located
+from engine.definitions.model import Model, SecretKeyRef
+from engine.definitions.names import names_of
+from engine.definitions.pipeline import Pipeline
+from engine.definitions.references import References, check_use
+from engine.definitions.schema_files import SchemaFiles
+from engine.definitions.settings import resolve, written
+from engine.definitions.uses import ComponentUse, app_uses, component_uses
+from engine.secrets import SecretError, Secrets
+
+
+@dataclass(frozen=True, slots=True)
+class Definitions:
+    """What of a folder can run, by name: nothing in it has an error, or refers to what has one."""
+
+    pipelines: Mapping[str, Located[Pipeline]] = field(default_factory=dict)
+    apps: Mapping[str, Located[App]] = field(default_factory=dict)
+    components: Mapping[str, Located[Component]] = field(default_factory=dict)
+    others: Sequence[Located[Model]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """`diagnostics` are sorted by file, line and column."""
+
+    diagnostics: Sequence[Diagnostic]
+    definitions: Definitions
+
+
+async def check(folder: Folder, *, secrets: bool = True) -> Report:
+    """Checks all definitions of a folder; `secrets`: whether each secret and variable must be there."""
+    checker = _Checker(folder, secrets)
+    try:
+        await checker.check_components()
+        await checker.check_apps()
+        checker.check_pipelines()
+    finally:
+        await checker.secrets.close()
+    return checker.report()
+
+
+class _Checker:
+    """In the order of dependence, so that what refers to a definition knows whether that has an error."""
+
+    def __init__(self, folder: Folder, with_secrets: bool) -> None:
+        self._folder = folder
+        self._kinds: dict[str, list[Definition]] = defaultdict(list)
+        for definition in folder.definitions:
+            self._kinds[definition.kind].append(definition)
+        self._found = Findings(folder.definitions)
+        names, repeated = names_of(folder)
+        for definition, diagnostic in repeated:
+            self._found.add(definition, [diagnostic])
+        self._bindings: dict[Definition, Binding] = {}
+        self._references = References(names, self._found, self._bindings)
+        self._schema_files = SchemaFiles()
+        self._stores: dict[str, Located[Component]] = {}
+        self.secrets = Secrets(self._stores, None, SystemClock())
+        self._with_secrets = with_secrets
+        self._uses = {pipeline: list(component_uses(pipeline)) for pipeline in self._kinds["Pipeline"]}
+
+    async def check_components(self) -> None:
+        uses: dict[str, list[ComponentUse]] = defaultdict(list)
+        for use in (use for of_one in self._uses.values() for use in of_one):
+            if isinstance(use.binding, str):
+                uses[use.binding].append(use)
+        for component in self._kinds["Component"]:
+            binding = component_binding(component)
+            if isinstance(binding, Diagnostic):
+                self._found.add(component, [binding])
+            elif binding is not None:
+                self._bindings[component] = binding
+                self._found.add(component, binding.check())
+                self._found.add(component, binding.check_requirements(uses[component.name]))
+        for component in sorted(self._bindings, key=self._dependence):
+            await self._check_values(component, self._bindings[component])
+
+    def _dependence(self, component: Definition) -> tuple[bool, bool]:
+        """Secret stores come before what may need them, and of those the ones that need none themselves."""
+        binding = self._bindings[component]
+        return binding.manifest.secret_store is None, any(entry.is_reference for entry in binding.entries)
+
+    async def _check_values(self, component: Definition, binding: Binding) -> None:
+        references = [entry.path for entry in binding.entries if entry.secret is not None]
+        store_path = ("auth", "secretStore")
+        wrong_store = list(self._references.check_secret_store(component.document, store_path, references))
+        if references or component.document.get(store_path) is not None:
+            self._found.add(component, wrong_store)
+        if self._found.first_error(component) is None:
+            secrets = self.secrets if self._with_secrets else None
+            store = str(component.document.get(store_path) or "")
+            resolved = await resolve(component.document, binding.entries, store, secrets)
+            self._found.add(component, binding.check_values(resolved))
+        if binding.manifest.secret_store is not None and self._found.first_error(component) is None:
+            await self._check_store(component, binding)
+
+    async def _check_store(self, component: Definition, binding: Binding) -> None:
+        if component.model is None:
+            return
+        self._stores[component.name] = cast(Located[Component], Located(component.model, component.document))
+        if self._with_secrets:
+            try:
+                await self.secrets.open(component.name)
+            except SecretError as error:
+                path = next((e.path for e in binding.entries if e.name in str(error.args[0])), ("metadata", "name"))
+                diagnostic = component.document.error(error.code, str(error.args[0]), path, error.hint)
+                self._found.add(component, [diagnostic])
+
+    async def check_apps(self) -> None:
+        for app in self._kinds["App"]:
+            path, store_path = ("spec", "token", "secretKeyRef"), ("spec", "auth", "secretStore")
+            reference = app.document.get(path)
+            if not isinstance(reference, dict) or not isinstance(reference.get("name"), str):
+                continue
+            wrong = list(self._references.check_secret_store(app.document, store_path, [path]))
+            self._found.add(app, wrong)
+            if self._found.first_error(app) is None and self._with_secrets:
+                try:
+                    await self.secrets.get(app.spec["auth"]["secretStore"], SecretKeyRef.model_validate(reference))
+                except SecretError as error:
+                    place = (*path, error.part)
+                    self._found.add(app, [app.document.error(error.code, str(error.args[0]), place, error.hint)])
+
+    def check_pipelines(self) -> None:
+        for pipeline in self._kinds["Pipeline"]:
+            for use in self._uses[pipeline]:
+                self._found.add(pipeline, self._check_use(use))
+            for app_use in app_uses(pipeline):
+                self._found.add(pipeline, self._references.check_app(app_use))
+            self._found.add(pipeline, self._schema_files.check(pipeline))
+
+    def _check_use(self, use: ComponentUse) -> Iterable[Diagnostic]:
+        if isinstance(use.binding, str):
+            return self._references.check_component(use)
+        return self._check_inline(use)
+
+    def _check_inline(self, use: ComponentUse) -> Iterator[Diagnostic]:
+        binding = inline_binding(use.document, use.path)
+        if isinstance(binding, Diagnostic):
+            yield binding
+        elif binding is not None:
+            wrong = [*binding.check(), *binding.check_requirements([use])]
+            yield from wrong or binding.check_values(written(use.document, binding.entries))
+            yield from check_use(use, binding)
+
+    def report(self) -> Report:
+        files = (diagnostic for file in self._folder.files.values() for diagnostic in file.diagnostics)
+        diagnostics = dict.fromkeys([*self._folder.diagnostics, *files, *self._found])
+        return Report(sorted(diagnostics, key=lambda found: (found.span, found.code)), self._definitions())
+
+    def _definitions(self) -> Definitions:
+        good: dict[str, dict[str, Any]] = defaultdict(dict)
+        others: list[Located[Model]] = []
+        for definition in self._folder.definitions:
+            if definition.model is None or self._found.first_error(definition) is not None:
+                continue
+            located = Located(definition.model, definition.document)
+            if definition.kind in ("Pipeline", "App", "Component"):
+                good[definition.kind][definition.name] = located
+            else:
+                others.append(located)
+        return Definitions(good["Pipeline"], good["App"], good["Component"], others)

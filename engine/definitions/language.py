@@ -1,0 +1,161 @@
+"""What the pipeline language asks beyond its shape: expressions, templates, `env`, and calls in batches.
+
+It looks at the document and not at the model, so that a mistake elsewhere in the document hides none of this.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+from engine.cloudevents import validate
+from engine.definitions.diagnostic import Diagnostic
+from engine.definitions.document import Document, Step
+from engine.errors import Permanent
+from engine.expressions import ExpressionError, compile_expression, compile_template
+from engine.suggest import close_match
+
+Path: TypeAlias = tuple[Step, ...]
+
+_ENV_USE = re.compile(r"(?<![\w.])env(?:\.(?!get\b)(\w+)|\[['\"]([^'\"]*)['\"]\])")
+_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_OF_ONE_EVENT = frozenset({"event", "data", "metadata"})
+_VALID_EVENT = {"specversion": "1.0", "id": "x", "source": "/x", "type": "x"}
+
+
+def check(document: Document) -> list[Diagnostic]:
+    """All that is wrong in the language of one pipeline document."""
+    spec = _mapping(document.get(("spec",)))
+    listed = spec.get("env", [])
+    diagnostics = list(_check_env_names(document, listed))
+    known = frozenset(name for name in listed if isinstance(name, str)) if isinstance(listed, list) else None
+    for path, text, bare in _expressions(spec):
+        diagnostics += _check_expression(document, path, text, bare, known)
+    diagnostics += _check_attributes(document, spec)
+    diagnostics += _check_batches(document, spec)
+    return diagnostics
+
+
+def _expressions(spec: Mapping[str, Any]) -> Iterator[tuple[Path, str, bool]]:
+    """Every text that is an expression or a template: its path, itself, and whether it is written without braces."""
+    yield from _templates(spec.get("event"), ("spec", "event"))
+    for index, step in _items(spec, "steps"):
+        path: Path = ("spec", "steps", index)
+        for field in ("filter", "split"):
+            if isinstance(step.get(field), str):
+                yield (*path, field), step[field], True
+        yield from _templates(step.get("transform"), (*path, "transform"))
+        call = _mapping(step.get("call"))
+        for field in ("path", "headers"):
+            yield from _templates(call.get(field), (*path, "call", field))
+    for index, output in _items(spec, "outputs"):
+        path = ("spec", "outputs", index)
+        if isinstance(output.get("when"), str):
+            yield (*path, "when"), output["when"], True
+        for field in ("data", "metadata"):
+            yield from _templates(output.get(field), (*path, field))
+
+
+def _templates(value: Any, path: Path) -> Iterator[tuple[Path, str, bool]]:
+    if isinstance(value, str):
+        yield path, value, False
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _templates(item, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _templates(item, (*path, index))
+
+
+@lru_cache(maxsize=50_000)
+def _names(text: str, bare: bool) -> frozenset[str] | ExpressionError:
+    """What an expression reads, or why it is none. Definitions repeat each other, and parsing is what takes time."""
+    try:
+        compiled = compile_expression(text) if bare else compile_template(text)
+    except ExpressionError as error:
+        return error
+    return frozenset() if isinstance(compiled, str) else compiled.names
+
+
+def _check_expression(
+    document: Document, path: Path, text: str, bare: bool, listed: frozenset[str] | None
+) -> Iterator[Diagnostic]:
+    names = _names(text, bare)
+    if isinstance(names, ExpressionError):
+        span = document.text_span(path, names.offset, names.length)
+        yield document.source.error("E401", str(names), span, names.hint)
+    elif "env" in names and listed is not None:
+        for found in _ENV_USE.finditer(text):
+            name = found[1] or found[2]
+            if name not in listed:
+                span = document.text_span(path, found.start(), len(found[0]))
+                message = f"the environment variable {name!r} is not listed in `spec.env`"
+                hint = close_match(name, listed) or f"add it there: `env: [{', '.join([*sorted(listed), name])}]`"
+                yield document.source.error("E402", message, span, hint)
+
+
+def _check_env_names(document: Document, listed: Any) -> Iterator[Diagnostic]:
+    for index, name in enumerate(listed if isinstance(listed, list) else ()):
+        if isinstance(name, str) and not _ENV_NAME.fullmatch(name):
+            message = f"{name!r} is not the name of an environment variable"
+            yield document.error("E403", message, ("spec", "env", index), "letters, digits and `_`, no digit first")
+
+
+def _check_attributes(document: Document, spec: Mapping[str, Any]) -> Iterator[Diagnostic]:
+    """The attributes that no event can have, whatever the templates give."""
+    event = _mapping(spec.get("event"))
+    for name, value in event.items():
+        if name != "extensions" and isinstance(value, str) and not _is_template(value):
+            yield from _check_attribute(document, ("spec", "event", name), value)
+    for name, value in _mapping(event.get("extensions")).items():
+        path: Path = ("spec", "event", "extensions", name)
+        wrong_name = list(_check_attribute(document, path, "x", key=True))
+        yield from wrong_name or _check_attribute(document, path, "x" if _is_template(value) else value)
+
+
+def _check_attribute(document: Document, path: Path, value: Any, *, key: bool = False) -> Iterator[Diagnostic]:
+    try:
+        validate({**_VALID_EVENT, str(path[-1]): value})
+    except Permanent as error:
+        yield document.error("E404", str(error), path, key=key)
+
+
+def _is_template(value: Any) -> bool:
+    return isinstance(value, str) and any(mark in value for mark in ("{{", "{%", "{#"))
+
+
+def _check_batches(document: Document, spec: Mapping[str, Any]) -> Iterator[Diagnostic]:
+    for index, step in _items(spec, "steps"):
+        call = _mapping(step.get("call"))
+        path: Path = ("spec", "steps", index, "call")
+        mode = call.get("mode")
+        if call.get("batch") is not None and mode in ("binary", "structured"):
+            message = f"`batch` sends many events in one request, and mode {mode} can hold only one"
+            yield document.error("E405", message, (*path, "mode"), "leave out `mode`, or write `mode: batch`")
+        elif call.get("batch") is not None or mode == "batch":
+            yield from _check_request_of_batch(document, call, path)
+
+
+def _check_request_of_batch(document: Document, call: Mapping[str, Any], path: Path) -> Iterator[Diagnostic]:
+    for field in ("path", "headers"):
+        for place, text, _ in _templates(call.get(field), (*path, field)):
+            names = _names(text, False)
+            if isinstance(names, ExpressionError) or not names & _OF_ONE_EVENT:
+                continue
+            name = sorted(names & _OF_ONE_EVENT)[0]
+            found = re.search(rf"(?<![\w.]){name}\b", text)
+            span = document.text_span(place, found.start() if found else 0, len(name))
+            message = f"{name!r} differs from event to event, and this request is one for many of them"
+            hint = "leave out `batch`, or use only `env` and `now` here"
+            yield document.source.error("E406", message, span, hint)
+
+
+def _items(spec: Mapping[str, Any], field: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    items = spec.get(field)
+    return ((index, _mapping(item)) for index, item in enumerate(items if isinstance(items, list) else ()))
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,127 @@
+"""The JSON Schemas (2020-12) of `validate` steps, in files of their own or written in place."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError
+from referencing import Registry, Resource
+from referencing.exceptions import Unresolvable
+from referencing.jsonschema import DRAFT202012
+
+from engine.definitions import yaml
+from engine.definitions.definition import Definition
+from engine.definitions.diagnostic import Diagnostic
+from engine.definitions.document import Document, Step
+from engine.definitions.source import Source, read_source
+from engine.suggest import close_match
+
+_DRAFTS = "https://json-schema.org/"  # jsonschema has them with it
+_DATA = frozenset({"const", "enum", "examples", "default"})  # what is below them is no schema
+
+
+class SchemaFiles:
+    """Reads and checks each file once, however many steps name it."""
+
+    def __init__(self) -> None:
+        self._found: dict[Path, list[Diagnostic]] = {}
+
+    def check(self, pipeline: Definition) -> Iterator[Diagnostic]:
+        """What is wrong with the schemas of one pipeline; errors in a schema file are at their place in that file."""
+        steps = pipeline.spec.get("steps")
+        for index, step in enumerate(steps if isinstance(steps, list) else ()):
+            schema = step.get("validate") if isinstance(step, dict) else None
+            path = ("spec", "steps", index, "validate")
+            if isinstance(schema, str):
+                yield from self._check_file(pipeline.document, path, schema)
+            elif isinstance(schema, dict):
+                yield from _check_schema(pipeline.document, path)
+
+    def _check_file(self, document: Document, path: Sequence[Step], name: str) -> Iterator[Diagnostic]:
+        file = document.path.parent / name
+        if not file.is_file():
+            message = f"there is no file {name!r}" if not file.is_dir() else f"{name!r} is a folder"
+            yield document.error("E508", message, path, _files_near(file))
+            return
+        if file not in self._found:
+            self._found[file] = list(_check_file(file))
+        yield from self._found[file]
+        if self._found[file]:
+            place = self._found[file][0].span
+            yield document.error(
+                "E303", f"the schema {name!r} has an error", path, related=place, related_message="the error is here"
+            )
+
+
+def load_schema(path: Path) -> Any:
+    """The schema of a file that has been checked."""
+    text = path.read_text(encoding="utf-8-sig")
+    if path.suffix == ".json":
+        return json.loads(text)
+    return yaml.parse(Source(path, str(path), text))[0][0].value
+
+
+def _files_near(file: Path) -> str:
+    try:
+        names = [entry.name for entry in os.scandir(file.parent) if entry.is_file()]
+    except OSError:
+        return f"there is no folder {file.parent}; a relative path begins at the folder of this file"
+    return close_match(file.name, names) or f"it was looked for in {file.parent}"
+
+
+def _check_file(file: Path) -> Iterator[Diagnostic]:
+    source = read_source(file)
+    if isinstance(source, Diagnostic):
+        yield source
+        return
+    if file.suffix == ".json":
+        try:
+            json.loads(source.text)
+        except json.JSONDecodeError as error:
+            yield source.error("E509", f"this is no JSON: {error.msg}", source.span(error.lineno, error.colno))
+            return
+        except RecursionError:
+            yield source.error("E108", "the file is nested too deeply", source.span(1, 1), "nest it less")
+            return
+    documents, diagnostics = yaml.parse(source)
+    yield from diagnostics
+    if len(documents) > 1:
+        yield documents[1].error("E509", "a schema is one document, and this is a second one", ())
+    elif documents:
+        yield from documents[0].diagnostics or _check_schema(documents[0], ())
+
+
+def _check_schema(document: Document, path: Sequence[Step]) -> Iterator[Diagnostic]:
+    schema = document.get(path)
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        place = (*path, *error.absolute_path)
+        hint = "see https://json-schema.org/understanding-json-schema"
+        yield document.error("E510", f"this is no JSON Schema: {error.message[:300]}", place, hint)
+        return
+    resource = DRAFT202012.create_resource(schema)
+    resolver = Registry[Any]().with_resource("", resource).resolver_with_root(resource)
+    yield from _check_references(document, path, schema, resolver)
+
+
+def _check_references(document: Document, path: Sequence[Step], node: Any, resolver: Any) -> Iterator[Diagnostic]:
+    """An error for each `$ref` that leads nowhere: nothing is fetched for a schema."""
+    if isinstance(node, dict):
+        if isinstance(node.get("$id"), str):
+            resolver = resolver.in_subresource(Resource.from_contents(node, DRAFT202012))
+        if isinstance(node.get("$ref"), str) and not node["$ref"].startswith(_DRAFTS):
+            try:
+                resolver.lookup(node["$ref"])
+            except Unresolvable:
+                message = f"the `$ref` {node['$ref']!r} leads nowhere"
+                hint = "put the schema that it names below `$defs` of this one"
+                yield document.error("E510", message, (*path, "$ref"), hint)
+    for step, child in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
+        if step not in _DATA:
+            yield from _check_references(document, (*path, step), child, resolver)

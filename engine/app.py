@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import aiohttp
 
-from engine.errors import Permanent, Retryable, Unavailable, of_status, retry_after
+from engine.errors import DefinitionError, EventError, Permanent, Retryable, Unavailable, of_status, retry_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,10 @@ class Answer:
 
 
 class AppClient:
-    """Shared by all pipelines that call the app, so that `maxConcurrency` holds over all of them."""
+    """Shared by all pipelines that call the app, so that `maxConcurrency` holds over all of them.
+
+    Raises `DefinitionError` for a URL that has no host or an impossible port.
+    """
 
     def __init__(
         self,
@@ -35,6 +40,7 @@ class AppClient:
         max_concurrency: int | None = None,
         max_response_size: int = 4 * 2**20,
     ) -> None:
+        _check(name, url)
         self.name = name
         self.url = url.rstrip("/")
         self._session = session
@@ -48,7 +54,8 @@ class AppClient:
         """Sends one request; `timeout` in seconds is for the whole of it, the wait for a free slot not included.
 
         Raises `Unavailable` when nobody listens, `Retryable` when the connection breaks, the time runs out or the
-        answer is no HTTP, and what `engine.errors.of_status` says for a status other than 2xx.
+        answer is no HTTP, `Permanent` when it is too large or the request cannot be written, and what
+        `engine.errors.of_status` says for a status other than 2xx.
         """
         url = f"{self.url}/{path.lstrip('/')}"
         async with self._slots:
@@ -73,15 +80,20 @@ class AppClient:
         except TimeoutError as error:
             raise Retryable(f"app {self.name} did not answer within {timeout:g} s") from error
         except aiohttp.ClientConnectorError as error:
-            raise Unavailable(f"app {self.name} does not listen at {self.url}: {error.strerror or error}") from error
+            raise Unavailable(f"app {self.name} cannot be reached at {self.url}: {_reason(error)}") from error
         except aiohttp.ClientPayloadError as error:
             raise Retryable(f"app {self.name} broke off in the middle of its answer") from error
         except aiohttp.ClientResponseError as error:
-            raise Retryable(f"app {self.name} answered what is not HTTP: {error.message}") from error
+            what = " ".join(error.message.split())  # aiohttp shows the place on lines of its own
+            raise Retryable(f"app {self.name} answered what is not HTTP: {what[:200]}") from error
+        except (aiohttp.InvalidURL, ValueError) as error:
+            raise Permanent(f"app {self.name} cannot be called with this event: {error}") from error
         except (aiohttp.ClientError, OSError) as error:
             raise Retryable(f"app {self.name} closed the connection without an answer: {error}") from error
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+        if not 200 <= response.status < 300:
+            return await _beginning(response)
         limit = self._max_response_size
         body = bytearray()
         async for chunk in response.content.iter_any():
@@ -97,3 +109,29 @@ class AppClient:
             message += f", a redirect to {place}; redirects are not followed, use that address"
         after = retry_after(answer.headers.get("Retry-After", ""), time.time())
         return of_status(answer.status, message, body=answer.body, after=after)
+
+
+def _check(name: str, url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        usable = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise DefinitionError(f"app {name} cannot be at {url!r}", hint="write it like http://localhost:8000")
+
+
+def _reason(error: aiohttp.ClientConnectorError) -> str:
+    number = error.errno or 0
+    return os.strerror(number) if number > 0 else error.strerror or str(error)
+
+
+async def _beginning(response: aiohttp.ClientResponse) -> bytes:
+    """As much of a refusal as is kept; its status counts, however long its body is and wherever it breaks off."""
+    body = bytearray()
+    with contextlib.suppress(aiohttp.ClientPayloadError):
+        async for chunk in response.content.iter_any():
+            body += chunk
+            if len(body) >= EventError.BODY_LIMIT:
+                break
+    return bytes(body)

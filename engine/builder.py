@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
-import yaml
 
 from bindings.contract import Clock, InputBinding, ServesHttp
 from bindings.store import Store
 from engine.app import AppClient
 from engine.components import Components, Use, open_within
-from engine.definitions.app import App
 from engine.definitions.check import Definitions
-from engine.definitions.component import Component
 from engine.definitions.folder import Located
-from engine.definitions.pipeline import Call, InlineApp, InlineBinding, Pipeline, Step
-from engine.definitions.settings import inline_settings, settings
+from engine.definitions.pipeline import Call, InlineApp, Output, Pipeline, Step
 from engine.envelope import EnvelopeMaker
 from engine.flow import Flow
+from engine.named_outputs import NamedOutputs
 from engine.observer import Counts, Observer
 from engine.pipeline_run import PipelineRun
-from engine.registry import component_type
 from engine.replay import queue_name
+from engine.resolver import Resolver, schema_of
 from engine.revision import revision_of
-from engine.secrets import Secrets
 from engine.stages.call import CallStage
 from engine.stages.filter import filter_stage
 from engine.stages.output import OutputStage
@@ -42,24 +38,21 @@ _BATCH_WITHOUT_CALL = 100  # events that no app waits for go through the stages 
 
 @dataclass(slots=True)
 class Built:
-    """One revision of a pipeline, with all that has to be closed again. The input is not opened yet."""
+    """One revision of a pipeline, with all that has to be closed again. Its outputs are open, its input is not."""
 
     pipeline: Located[Pipeline]
-    revision: str
     run: PipelineRun
     input: InputBinding
     input_use: Use
     webhook: ServesHttp | None
-    components: Components
-    outputs: list[Use] = field(default_factory=list)
+    closing: contextlib.AsyncExitStack
 
     async def open_input(self) -> None:
         await open_within(self.input, self.input_use)
 
     async def close(self) -> None:
         await self.run.close()
-        while self.outputs:
-            await self.components.release(self.outputs.pop())
+        await self.closing.aclose()
 
 
 class Builder:
@@ -77,118 +70,108 @@ class Builder:
 
     async def build(self, pipeline: Located[Pipeline], definitions: Definitions, counts: Counts) -> Built:
         """Opens the outputs; raises `DefinitionError`, or `NotReady` when one of their systems does not answer."""
-        spec, name = pipeline.model.spec, pipeline.model.metadata.name
-        secrets = Secrets(definitions.components, self._store, self._clock)
-        uses: list[Use] = []
-        try:
-            input_use = await self._use(
-                pipeline, ("spec", "input", "binding"), spec.input.binding, definitions, secrets
-            )
-            inner = self._components.input(input_use)
-            env = {variable: os.environ.get(variable, "") for variable in spec.env}
-            surroundings = Surroundings(env, self._clock)
-            envelope = EnvelopeMaker(spec.event, input_use.name, input_use.manifest.name, env)
-            stages: list[Stage] = [EachEvent("event", lambda passage: envelope.complete(passage, self._clock.now()))]
-            for index, step in enumerate(spec.steps):
-                stages.append(await self._step(pipeline, index, step, definitions, secrets, surroundings))
-            for index, output in enumerate(spec.outputs):
-                place = ("spec", "outputs", index, "binding")
-                use = await self._use(pipeline, place, output.binding, definitions, secrets)
-                binding = await self._components.output(use)
-                uses.append(use)
-                operation = output.operation or use.manifest.default_operation
-                stages.append(
-                    OutputStage(f"outputs[{index}]", f"{name}.{index}", output, operation, binding, surroundings)
-                )
-        except BaseException:
-            for use in uses:
-                await self._components.release(use)
-            raise
-        finally:
-            await secrets.close()
-        revision = revision_of(pipeline, definitions)
+        async with contextlib.AsyncExitStack() as closing, Resolver(definitions, self._store, self._clock) as resolver:
+            assembly = _Assembly(self, pipeline, definitions, resolver, closing)
+            use = await resolver.binding(pipeline, ("spec", "input", "binding"), pipeline.model.spec.input.binding)
+            inner = self._components.input(use)
+            input = self._components.durable(inner, use)
+            run = await self._run(assembly, input, use, counts)
+            webhook = inner if isinstance(inner, ServesHttp) else None
+            return Built(pipeline, run, input, use, webhook, closing.pop_all())
+
+    async def _run(self, assembly: _Assembly, input: InputBinding, use: Use, counts: Counts) -> PipelineRun:
+        pipeline, name = assembly.pipeline, assembly.pipeline.model.metadata.name
+        spec = pipeline.model.spec
+        envelope = EnvelopeMaker(spec.event, use.name, use.manifest.name, assembly.surroundings.env)
+        stages = [
+            EachEvent("event", lambda passage: envelope.complete(passage, self._clock.now())),
+            *[await assembly.step(index, step) for index, step in enumerate(spec.steps)],
+            *[await assembly.output(index, output) for index, output in enumerate(spec.outputs)],
+        ]
+        revision = revision_of(pipeline, assembly.definitions)
         flow = Flow(name, revision, stages, spec.delivery, self._store, self._clock, counts, self._observer)
-        binding_input = self._components.durable(inner, input_use)
         replays = self._store.queue(queue_name(name))
         limits = {"concurrency": spec.delivery.concurrency, **_batching(stages)}
-        run = PipelineRun(flow, binding_input, replays, envelope, self._clock, **limits)
-        webhook = inner if isinstance(inner, ServesHttp) else None
-        return Built(pipeline, revision, run, binding_input, input_use, webhook, self._components, uses)
+        return PipelineRun(flow, input, replays, envelope, self._clock, **limits)
 
-    async def _use(
-        self,
-        pipeline: Located[Pipeline],
-        place: tuple[str | int, ...],
-        binding: str | InlineBinding,
-        definitions: Definitions,
-        secrets: Secrets,
-    ) -> Use:
-        if isinstance(binding, InlineBinding):
-            owner = pipeline.model.metadata.name
-            name = f"{owner}-{place[1]}" if place[1] == "input" else f"{owner}-{place[1]}-{place[2]}"
-            manifest = component_type(binding.type)
-            values = inline_settings(pipeline.document, place, binding)
-            return Use(name, manifest, values, f"{name} {binding.model_dump_json()}")
-        component: Located[Component] = definitions.components[binding]
-        manifest = component_type(component.model.spec.type)
-        values = await settings(component, secrets)
-        fingerprint = f"{binding} {component.model.model_dump_json()}"
-        return Use(binding, manifest, values, fingerprint, component.model.spec.init_timeout)
-
-    async def _step(
-        self,
-        pipeline: Located[Pipeline],
-        index: int,
-        step: Step,
-        definitions: Definitions,
-        secrets: Secrets,
-        surroundings: Surroundings,
-    ) -> Stage:
-        name = f"steps[{index}]"
-        if step.filter is not None:
-            return filter_stage(f"{name}.filter", step.filter, surroundings)
-        if step.validate_ is not None:
-            return validate_stage(f"{name}.validate", _schema(pipeline, step.validate_))
-        if step.split is not None:
-            return split_stage(f"{name}.split", step.split, surroundings)
-        if step.call is not None:
-            app = await self._app(step.call, definitions, secrets)
-            return CallStage(f"{name}.call", step.call, app, surroundings)
-        return transform_stage(f"{name}.transform", step.transform, surroundings)
-
-    async def _app(self, call: Call, definitions: Definitions, secrets: Secrets) -> AppClient:
+    async def app(self, call: Call, definitions: Definitions, resolver: Resolver) -> AppClient:
+        """One client for one definition of an app, so that `maxConcurrency` holds over all pipelines."""
         if isinstance(call.app, InlineApp):
             return AppClient(self._session, call.app.url, call.app.url)
-        located: Located[App] = definitions.apps[call.app]
-        spec = located.model.spec
-        # One client for one definition of an app, so that `maxConcurrency` holds over all pipelines.
-        key = located.model.model_dump_json()
+        app = definitions.apps[call.app]
+        spec, key = app.model.spec, app.model.model_dump_json()
         if key not in self._apps:
-            token = None
-            if spec.token is not None:
-                store = spec.auth.secret_store if spec.auth else ""
-                token = await secrets.get(store, spec.token.secret_key_ref)
             self._apps[key] = AppClient(
                 self._session,
                 call.app,
                 spec.url,
-                token=token,
+                token=await resolver.token(app),
                 max_concurrency=spec.max_concurrency,
                 max_response_size=spec.max_response_size,
             )
         return self._apps[key]
 
+    async def output(self, use: Use, closing: contextlib.AsyncExitStack) -> Any:
+        binding = await self._components.output(use)
+        closing.push_async_callback(self._components.release, use)
+        return binding
 
-def _batching(stages: list[Stage]) -> Mapping[str, Any]:
+    def named_outputs(self, definitions: Definitions) -> NamedOutputs:
+        async def resolve(name: str) -> Use:
+            async with Resolver(definitions, self._store, self._clock) as resolver:
+                return await resolver.component(name)
+
+        return NamedOutputs(self._components, resolve)
+
+    @property
+    def clock(self) -> Clock:
+        return self._clock
+
+
+class _Assembly:
+    """The stages of one pipeline, as they are made one after the other."""
+
+    def __init__(
+        self,
+        builder: Builder,
+        pipeline: Located[Pipeline],
+        definitions: Definitions,
+        resolver: Resolver,
+        closing: contextlib.AsyncExitStack,
+    ) -> None:
+        env = {variable: os.environ.get(variable, "") for variable in pipeline.model.spec.env}
+        self.pipeline = pipeline
+        self.definitions = definitions
+        self.surroundings = Surroundings(env, builder.clock)
+        self._builder = builder
+        self._resolver = resolver
+        self._closing = closing
+        self._named_outputs = builder.named_outputs(definitions)
+        closing.push_async_callback(self._named_outputs.close)
+
+    async def step(self, index: int, step: Step) -> Stage:
+        name = f"steps[{index}]"
+        if step.filter is not None:
+            return filter_stage(f"{name}.filter", step.filter, self.surroundings)
+        if step.validate_ is not None:
+            return validate_stage(f"{name}.validate", schema_of(self.pipeline, step.validate_))
+        if step.split is not None:
+            return split_stage(f"{name}.split", step.split, self.surroundings)
+        if step.call is not None:
+            app = await self._builder.app(step.call, self.definitions, self._resolver)
+            return CallStage(f"{name}.call", step.call, app, self._named_outputs, self.surroundings)
+        return transform_stage(f"{name}.transform", step.transform, self.surroundings)
+
+    async def output(self, index: int, output: Output) -> Stage:
+        use = await self._resolver.binding(self.pipeline, ("spec", "outputs", index, "binding"), output.binding)
+        binding = await self._builder.output(use, self._closing)
+        operation = output.operation or use.manifest.default_operation
+        key = f"{self.pipeline.model.metadata.name}.{index}"
+        return OutputStage(f"outputs[{index}]", key, output, operation, binding, self.surroundings)
+
+
+def _batching(stages: Sequence[Stage]) -> Mapping[str, Any]:
     calls = [stage for stage in stages if isinstance(stage, CallStage)]
     batches = [stage.batch for stage in calls if stage.batch is not None]
     size = max((call.limit for call in calls), default=_BATCH_WITHOUT_CALL)
     return {"batch_size": size, "max_wait": max((batch.max_wait for batch in batches), default=0.0)}
-
-
-def _schema(pipeline: Located[Pipeline], schema: str | dict[str, Any]) -> Any:
-    if isinstance(schema, dict):
-        return schema
-    path = pipeline.document.path.parent / schema
-    text = path.read_text(encoding="utf-8")
-    return json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeAlias
 
@@ -14,27 +15,13 @@ from engine.definitions.folder import File, Folder
 
 LOOK_EVERY = 0.2  # seconds; a change is taken when two looks see the same, so at the latest after twice that
 
-_Stamps: TypeAlias = dict[str, tuple[int, int, int]]
+Stamps: TypeAlias = Mapping[str, tuple[int, int, int]]
+"""What tells that a file has changed: its time, size and inode, by its path."""
 
 
-async def changes(root: Path, clock: Clock) -> AsyncIterator[None]:
-    """Yields each time that something below the folder has changed and come to rest.
-
-    A file that is still being written is left alone: the folder has come to rest when two looks see the same. It is
-    looked at and not watched by inotify, so that it works on every file system, mounted ones included.
-    """
-    known = seen = _look(root)
-    while True:
-        await clock.sleep(LOOK_EVERY)
-        now = _look(root)
-        if now == seen and now != known:
-            known = now
-            yield
-        seen = now
-
-
-def _look(root: Path) -> _Stamps:
-    stamps: _Stamps = {}
+def look(root: Path) -> Stamps:
+    """The files below a folder as they are now; hidden folders are left out."""
+    stamps: dict[str, tuple[int, int, int]] = {}
     for folder, folders, files in os.walk(root):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:
@@ -45,6 +32,21 @@ def _look(root: Path) -> _Stamps:
                 continue  # it vanished while we looked
             stamps[path] = (status.st_mtime_ns, status.st_size, status.st_ino)
     return stamps
+
+
+async def changed(root: Path, since: Stamps, clock: Clock) -> None:
+    """Returns when something below the folder has changed and come to rest: when two looks see the same.
+
+    So a file that is still being written is left alone. The folder is looked at and not watched by inotify, so that
+    this works on every file system, mounted ones included.
+    """
+    before = None
+    while True:
+        now = await asyncio.to_thread(look, root)
+        if now == before and now != since:
+            return
+        before = now
+        await clock.sleep(LOOK_EVERY)
 
 
 class LiveFolder:

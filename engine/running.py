@@ -16,7 +16,7 @@ from engine.clock import SystemClock
 from engine.definitions.diagnostic import Diagnostic
 from engine.engine import Engine
 from engine.errors import DefinitionError
-from engine.live import LiveFolder, changes
+from engine.live import LiveFolder, changed, look
 from engine.registry import open_store
 from engine.report import LineReport, LogHandler, Sink, sink_for, summary
 
@@ -85,9 +85,9 @@ async def _follow(root: Path, engine: Engine, report: LineReport, sink: Sink, co
     live = LiveFolder(root)
     shown: set[Diagnostic] = set()
     flushing = asyncio.create_task(_flush_every_second(report))
-    watched = changes(root, SystemClock())
     try:
         while True:
+            stamps = look(root)  # before the files are read: what changes meanwhile is seen next time
             checked = await live.load()
             for diagnostic in checked.diagnostics:
                 if diagnostic not in shown:
@@ -95,7 +95,7 @@ async def _follow(root: Path, engine: Engine, report: LineReport, sink: Sink, co
                     sink.write(diagnostic.severity, "check", text, {"file": str(diagnostic.span)})
             shown = set(checked.diagnostics)
             await engine.apply(checked.definitions)
-            await anext(watched)
+            await changed(root, stamps, SystemClock())
     finally:
         flushing.cancel()
         with contextlib.suppress(asyncio.CancelledError):

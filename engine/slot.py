@@ -122,7 +122,7 @@ class Slot:
             self._server.webhooks[new.input_use.name] = new.webhook
         new.run.start()
         tell = self._lifecycle.swapped if old else self._lifecycle.started
-        tell(self._name, new.revision, new.pipeline.document.shown)
+        tell(self._name, new.run.flow.revision, new.pipeline.document.shown)
         if old is not None:
             await self._close(old)
 

@@ -9,14 +9,12 @@ from pathlib import Path
 from bindings.contract import OutputBinding
 from bindings.store import Store
 from engine.clock import SystemClock
-from engine.components import Components, Use
+from engine.components import Components
 from engine.definitions.check import Definitions, check
 from engine.definitions.folder import Folder
-from engine.definitions.settings import settings
 from engine.errors import DefinitionError
-from engine.registry import component_type, open_store
-from engine.secrets import Secrets
-from engine.suggest import close_match
+from engine.registry import open_store
+from engine.resolver import Resolver
 
 
 @contextlib.asynccontextmanager
@@ -39,21 +37,13 @@ async def definitions_of(folder: str) -> Definitions:
 @contextlib.asynccontextmanager
 async def opened_output(folder: str, store_url: str, name: str) -> AsyncIterator[tuple[OutputBinding, str]]:
     """An output component of a folder, and its type's default operation."""
-    components = (await definitions_of(folder)).components
-    if name not in components:
-        hint = close_match(name, components) or f"`jackfield check {folder}` says what is wrong with it, if it is there"
-        raise DefinitionError(f"there is no component {name!r} in {folder}", hint=hint)
-    component = components[name]
-    async with opened_store(store_url) as store:
-        secrets = Secrets(components, store, SystemClock())
+    definitions = await definitions_of(folder)
+    clock = SystemClock()
+    async with opened_store(store_url) as store, Resolver(definitions, store, clock) as resolver:
+        use = await resolver.component(name)
+        components = Components(store, clock)
+        binding = await components.output(use)
         try:
-            manifest = component_type(component.model.spec.type)
-            use = Use(name, manifest, await settings(component, secrets), name, component.model.spec.init_timeout)
-            opened = Components(store, SystemClock())
-            binding = await opened.output(use)
-            try:
-                yield binding, manifest.default_operation
-            finally:
-                await opened.release(use)
+            yield binding, use.manifest.default_operation
         finally:
-            await secrets.close()
+            await components.release(use)

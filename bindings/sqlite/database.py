@@ -48,7 +48,7 @@ class Database:
         self._users = 0
         self._jobs: SimpleQueue[_Job[Any] | None] = SimpleQueue()
         self._synchronous = "FULL"
-        self._arrivals: dict[str, asyncio.Event] = {}
+        self._arrivals: dict[str, asyncio.Future[None]] = {}
         self._readers = Readers(path)
         self._joining: asyncio.Future[None] | None = None
         self._thread = Thread(target=self._run, name=f"sqlite {path}", daemon=True)
@@ -91,13 +91,15 @@ class Database:
         """Runs `work` on a connection of its own, so that a long listing holds up no commit."""
         return await asyncio.to_thread(self._read, work)
 
-    def arrival(self, queue: str) -> asyncio.Event:
-        """Set when something arrives in a queue from now on, if it comes from this process."""
-        return self._arrivals.setdefault(queue, asyncio.Event())
+    def arrival(self, queue: str) -> asyncio.Future[None]:
+        """Done when something arrives in a queue from now on, if it comes from this event loop."""
+        if queue not in self._arrivals:
+            self._arrivals[queue] = self._loop.create_future()
+        return self._arrivals[queue]
 
     def announce(self, queue: str) -> None:
         if arrival := self._arrivals.pop(queue, None):
-            arrival.set()
+            arrival.set_result(None)
 
     async def join_readers(self) -> None:
         """To be called before the first claim; frees the claims of processes that died."""

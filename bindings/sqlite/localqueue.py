@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -46,7 +47,6 @@ class LocalQueue:
     """Input and output. Of two events with one id and one source, the queue holds one at a time."""
 
     redelivery: Literal["native", "store", "none"] = "native"
-    _database: Database | None = None
     _queue: SqliteQueue
 
     def __init__(self, metadata: LocalQueueMetadata, context: Context) -> None:
@@ -54,10 +54,13 @@ class LocalQueue:
         self._name = metadata.queue_name or context.name
         self._visibility = metadata.visibility_timeout
         self._clock = context.clock
+        self._resources = AsyncExitStack()
 
     async def open(self) -> None:
-        self._database = await Database.acquire(self._path)
-        self._queue = SqliteQueue(self._database, self._name, self._clock, self._visibility)
+        database = await Database.acquire(self._path)
+        self._resources.push_async_callback(database.release)
+        self._queue = SqliteQueue(database, self._name, self._clock, self._visibility)
+        self._resources.push_async_callback(self._queue.close)
 
     async def read(self, limit: int) -> Sequence[Received]:
         return [self._received(message) for message in await self._queue.read(limit)]
@@ -81,9 +84,7 @@ class LocalQueue:
         return [place if isinstance(place, Permanent) else answer[place] for place in places]
 
     async def close(self) -> None:
-        if self._database:
-            await self._queue.close()
-            await self._database.release()
+        await self._resources.aclose()
 
     def _message(self, operation: Operation) -> Message:
         event = operation.event

@@ -13,8 +13,8 @@ from bindings.sqlite.insert import insert
 Claims: TypeAlias = Mapping[int, int]
 """`seq` of a message -> how often it was given out, which tells this delivery from an earlier or a later one."""
 
-Row: TypeAlias = tuple[str, bytes | None, str, str]
-"""id, data, attributes, metadata"""
+Row: TypeAlias = tuple[str, str, bytes | None, str, str]
+"""queue, id, data, attributes, metadata"""
 
 _INLINE_BYTES = 2**14  # data up to here come with their batch, as hex; larger ones are fetched one by one
 _BATCH_BYTES = 2**25  # a batch ends with the message that exceeds it, so that large messages do not fill the memory
@@ -43,7 +43,10 @@ _CLAIM = """
     SELECT CAST(key AS INTEGER), :queue, :until, value FROM json_each(:claims) WHERE true
     ON CONFLICT (seq) DO UPDATE SET visible_at = excluded.visible_at, deliveries = excluded.deliveries
 """
-_DELAY = "INSERT INTO claims (seq, queue, visible_at, deliveries) SELECT value, ?, ?, 0 FROM json_each(?)"
+_DELAY = """
+    INSERT INTO claims (seq, queue, visible_at, deliveries)
+    SELECT seq, queue, ?, 0 FROM messages WHERE seq IN (SELECT value FROM json_each(?))
+"""
 _OURS = """
     WITH ours AS (
         SELECT claims.seq FROM json_each(:claims) AS held
@@ -55,13 +58,13 @@ _UNDO = _OURS + "UPDATE claims SET visible_at = 0, deliveries = deliveries - 1 W
 _DELETE = _OURS + "DELETE FROM messages WHERE seq IN ours"  # noqa: S608
 
 
-def put(connection: sqlite3.Connection, queue: str, rows: Sequence[Row], visible_at: float | None = None) -> None:
+def put(connection: sqlite3.Connection, rows: Sequence[Row], visible_at: float | None = None) -> None:
     """A message is left out when the queue already holds its id."""
-    into = "messages (id, data, attributes, metadata, queue)"
+    into = "messages (queue, id, data, attributes, metadata)"
     then = "ON CONFLICT DO NOTHING" if visible_at is None else "ON CONFLICT DO NOTHING RETURNING seq"
-    added = insert(connection, into, [(*row, queue) for row in rows], then)
+    added = insert(connection, into, rows, then)
     if added:
-        connection.execute(_DELAY, (queue, visible_at, json.dumps([seq for (seq,) in added])))
+        connection.execute(_DELAY, (visible_at, json.dumps([seq for (seq,) in added])))
 
 
 def claim(

@@ -12,7 +12,7 @@ from bindings.sqlite.database import Database
 from bindings.store import Message
 from engine.errors import NotReady, Retryable
 
-_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_json = json.JSONEncoder(separators=(",", ":")).encode
 _POLL = 0.1  # seconds between two looks for what no `announce` tells: other processes, delays, expired claims
 
 
@@ -35,9 +35,12 @@ class SqliteQueue:
 
     async def put(self, messages: Sequence[Message], *, delay: float = 0.0) -> None:
         """Adds the messages, to be given out after `delay` seconds; raises `Retryable`."""
-        rows = [(message.id, message.data, _json(message.attributes), _json(message.metadata)) for message in messages]
+        rows = [
+            (self._name, message.id, message.data, _json(dict(message.attributes)), _json(dict(message.metadata)))
+            for message in messages
+        ]
         visible_at = self._clock.now() + delay if delay > 0 else None
-        await self._database.write(partial(sql.put, queue=self._name, rows=rows, visible_at=visible_at))
+        await self._database.write(partial(sql.put, rows=rows, visible_at=visible_at))
         self._database.announce(self._name)
 
     async def read(self, limit: int) -> Sequence[Received]:
@@ -109,10 +112,9 @@ class SqliteQueue:
             with suppress(Retryable):  # two more attempts before the claims expire
                 await self._database.write(partial(sql.move, claims=dict(self._held), visible_at=until), durable=False)
 
-    async def _wait(self, arrival: asyncio.Event) -> None:
+    async def _wait(self, arrival: asyncio.Future[None]) -> None:
         poll = asyncio.create_task(self._clock.sleep(_POLL))
-        poll.add_done_callback(lambda _: arrival.set())
         try:
-            await arrival.wait()
+            await asyncio.wait({poll, arrival}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             poll.cancel()

@@ -4,6 +4,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 
@@ -40,17 +41,15 @@ class SqliteStore:
             )
         self._path = Path(match[1]).resolve()
         self._clock = clock
-        self._is_open = False
+        self._resources = AsyncExitStack()
 
     async def open(self) -> None:
         """Raises `DefinitionError` when the file cannot be used, and `NotReady` when it can be later."""
         self._database = await Database.acquire(self._path)
-        self._is_open = True
+        self._resources.push_async_callback(self._database.release)
 
     async def close(self) -> None:
-        if self._is_open:
-            self._is_open = False
-            await self._database.release()
+        await self._resources.aclose()
 
     def queue(self, name: str) -> SqliteQueue:
         """A queue of the open store; to be closed before the store."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -25,7 +25,8 @@ from engine.definitions.uses import ComponentUse, app_uses, component_uses
 from engine.secrets import SecretError, Secrets
 
 
-@dataclass(frozen=True, slots=True)
+# No `repr` here: asyncio.run makes one of its result, and that of a thousand definitions takes a third of a second.
+@dataclass(frozen=True, slots=True, repr=False)
 class Definitions:
     """What of a folder can run, by name: nothing in it has an error, or refers to what has one."""
 
@@ -35,12 +36,13 @@ class Definitions:
     others: Sequence[Located[Model]] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Report:
-    """`diagnostics` are sorted by file, line and column."""
+    """`diagnostics` are sorted by file, line and column; `refused` are the definitions that have errors."""
 
     diagnostics: Sequence[Diagnostic]
     definitions: Definitions
+    refused: Set[Definition] = frozenset()
 
 
 async def check(folder: Folder, *, secrets: bool = True) -> Report:
@@ -155,20 +157,24 @@ class _Checker:
         if isinstance(binding, Diagnostic):
             yield binding
         elif binding is not None:
-            wrong = [*binding.check(), *binding.check_requirements([use])]
+            wrong = [*_check_no_secret(use), *binding.check(), *binding.check_requirements([use])]
             yield from wrong or binding.check_values(written(use.document, binding.entries))
             yield from check_use(use, binding)
 
     def report(self) -> Report:
         files = (diagnostic for file in self._folder.files.values() for diagnostic in file.diagnostics)
         diagnostics = dict.fromkeys([*self._folder.diagnostics, *files, *self._found])
-        return Report(sorted(diagnostics, key=lambda found: (found.span, found.code)), self._definitions())
+        refused = {definition for definition in self._folder.definitions if not self._is_good(definition)}
+        return Report(sorted(diagnostics, key=lambda d: (d.span, d.code)), self._definitions(), refused)
+
+    def _is_good(self, definition: Definition) -> bool:
+        return definition.model is not None and self._found.first_error(definition) is None
 
     def _definitions(self) -> Definitions:
         good: dict[str, dict[str, Any]] = defaultdict(dict)
         others: list[Located[Model]] = []
         for definition in self._folder.definitions:
-            if definition.model is None or self._found.first_error(definition) is not None:
+            if definition.model is None or not self._is_good(definition):
                 continue
             located = Located(definition.model, definition.document)
             if definition.kind in ("Pipeline", "App", "Component"):

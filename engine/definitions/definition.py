@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -38,14 +38,16 @@ class Definition:
 
 def understand(document: Document) -> Definition:
     """Finds all that is wrong with a document alone: its YAML, its shape, its expressions."""
-    kind, diagnostics = kind_of(document)
-    diagnostics = [*document.diagnostics, *diagnostics]
+    kind, wrong_head = kind_of(document)
+    diagnostics = [*document.diagnostics, *wrong_head]
     if kind is None:
-        return Definition(document, "", "", None, diagnostics)
-    if not diagnostics:
-        diagnostics += shape.validate_document(document, kind.name)
+        return Definition(document, "", "", None, list(document.diagnostics) or diagnostics)
+    of_value = shape.validate_document(_with_version(document, kind), kind.name)
     if kind.name == "Pipeline":
-        diagnostics += language.check(document)
+        of_value += language.check(document)
+    # What is no YAML was built as something else; what that looks like is of no interest.
+    no_yaml = {diagnostic.span.line for diagnostic in document.diagnostics}
+    diagnostics += [diagnostic for diagnostic in of_value if diagnostic.span.line not in no_yaml]
     if not kind.applied:
         message = f"{kind.name} documents are read, but this version does not apply them yet"
         diagnostics.append(document.warning("W201", message, ("kind",)))
@@ -54,6 +56,11 @@ def understand(document: Document) -> Definition:
         model, wrong = _model(document, kind)
         diagnostics += wrong
     return Definition(document, kind.name, _name(document), model, diagnostics)
+
+
+def _with_version(document: Document, kind: Kind) -> Document:
+    """The document as if its apiVersion were right: `kind_of` tells when it is not."""
+    return replace(document, value={**document.value, "apiVersion": kind.api_versions[0]})
 
 
 def _model(document: Document, kind: Kind) -> tuple[Model | None, list[Diagnostic]]:

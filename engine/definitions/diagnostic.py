@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+
+_LONGEST_LINE = 160  # characters
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 class Severity(StrEnum):
@@ -44,27 +48,31 @@ class Diagnostic:
         """`path:line:column: error[code]: message`, the source line with a caret, and the hint."""
         paint = _paint if color else _plain
         tone = "31;1" if self.severity is Severity.ERROR else "33;1"
-        lines = [f"{self.span}: {paint(f'{self.severity}[{self.code}]', tone)}: {paint(self.message, '1')}"]
+        code = paint(f"{self.severity}[{self.code}]", tone)
+        lines = [f"{_visible(str(self.span))}: {code}: {paint(_visible(self.message), '1')}"]
         if self.source_line.strip():
             number = str(self.span.line)
-            lines += [
-                f" {number} | {self.source_line}",
-                f" {' ' * len(number)} | {self._indent()}{paint('^' * self._width(), tone)}",
-            ]
+            text, start, width = self._excerpt()
+            # Tabs are kept, so that the caret stands below its character whatever the terminal makes of them.
+            indent = "".join(char if char == "\t" else " " for char in text[:start])
+            lines += [f" {number} | {text}", f" {' ' * len(number)} | {indent}{paint('^' * width, tone)}"]
         if self.hint:
-            lines.append(f"   = {paint('help', '36')}: {self.hint}")
+            lines.append(f"   = {paint('help', '36')}: {_visible(self.hint)}")
         if self.related:
-            lines.append(f"   = {paint('see', '36')}: {self.related}: {self.related_message}")
+            lines.append(f"   = {paint('see', '36')}: {_visible(f'{self.related}: {self.related_message}')}")
         return "\n".join(lines)
 
-    def _indent(self) -> str:
-        # Tabs are kept, so that the caret stands below its character whatever the terminal makes of them.
-        before = self.source_line[: self.span.column - 1]
-        return "".join(char if char == "\t" else " " for char in before)
-
-    def _width(self) -> int:
-        end = self.span.end_column if self.span.end_line == self.span.line else len(self.source_line) + 1
-        return max(1, min(end, len(self.source_line) + 1) - self.span.column)
+    def _excerpt(self) -> tuple[str, int, int]:
+        """The line, or the part of a long one around the span; where the span begins in it, and its width."""
+        line, start = _visible(self.source_line), self.span.column - 1
+        end = self.span.end_column - 1 if self.span.end_line == self.span.line else len(line)
+        width = max(1, min(end, len(line)) - start)
+        if len(line) <= _LONGEST_LINE:
+            return line, start, width
+        first = max(0, min(start - _LONGEST_LINE // 4, len(line) - _LONGEST_LINE))
+        dots = "…" if first else ""
+        text = dots + line[first : first + _LONGEST_LINE]
+        return text, start - first + len(dots), min(width, len(text) - (start - first) - len(dots))
 
     def as_json(self) -> str:
         """One JSON line with `file, line, column, endLine, endColumn, severity, code, message, hint`."""
@@ -81,6 +89,11 @@ class Diagnostic:
         }
         related = {"related": {"place": str(self.related), "message": self.related_message}} if self.related else {}
         return json.dumps({**fields, **related}, ensure_ascii=False)
+
+
+def _visible(text: str) -> str:
+    """Without what a terminal obeys; each character keeps its place."""
+    return text if text.isprintable() else _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _paint(text: str, tone: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -33,7 +33,8 @@ class Located(Generic[M]):
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file as it was read. `diagnostics` are of the file as a whole; each definition has its own.
+    """One file as it was read. `diagnostics` are of the file as a whole; each definition has its own. `stamp` is None
+    for one that could not be read, and may be readable the next time without a change of the file.
 
     `lost_names`: what could be read of the names in a text that is no YAML, so that what refers to them
     is not told that they do not exist.
@@ -50,15 +51,19 @@ class File:
     def load(cls, path: Path, previous: File | None = None) -> File:
         """Reads a file, unless it is as it was; a file that cannot be read has a diagnostic that says why."""
         stamp = stamp_of(path)
-        if previous is not None and stamp is not None and previous.stamp == stamp:
+        if previous is not None and stamp is not None and stamp == previous.stamp:
             return previous
         source = read_source(path)
         if isinstance(source, Diagnostic):
-            return cls(path, source.span.file, stamp, diagnostics=(source,))
+            return cls(path, source.span.file, None, diagnostics=(source,))
         documents, diagnostics = yaml.parse(source)
         definitions = tuple(understand(document) for document in documents)
         lost = _lost_names(source, definitions) if diagnostics else {}
         return cls(path, source.shown, stamp, definitions, diagnostics, lost)
+
+    def without(self, refused: Container[Definition]) -> File:
+        """The file without some of its definitions."""
+        return replace(self, definitions=[kept for kept in self.definitions if kept not in refused])
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ Path: TypeAlias = tuple[Step, ...]
 
 _ENV_USE = re.compile(r"(?<![\w.])env(?:\.(?!get\b)(\w+)|\[['\"]([^'\"]*)['\"]\])")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
 _OF_ONE_EVENT = frozenset({"event", "data", "metadata"})
 _VALID_EVENT = {"specversion": "1.0", "id": "x", "source": "/x", "type": "x"}
 
@@ -34,7 +35,8 @@ def check(document: Document) -> list[Diagnostic]:
     for path, text, bare in _expressions(spec):
         diagnostics += _check_expression(document, path, text, bare, known)
     diagnostics += _check_attributes(document, spec)
-    diagnostics += _check_batches(document, spec)
+    diagnostics += _check_requests(document, spec)
+    diagnostics += _check_no_templates(document, spec)
     return diagnostics
 
 
@@ -126,10 +128,14 @@ def _is_template(value: Any) -> bool:
     return isinstance(value, str) and any(mark in value for mark in ("{{", "{%", "{#"))
 
 
-def _check_batches(document: Document, spec: Mapping[str, Any]) -> Iterator[Diagnostic]:
+def _check_requests(document: Document, spec: Mapping[str, Any]) -> Iterator[Diagnostic]:
     for index, step in _items(spec, "steps"):
         call = _mapping(step.get("call"))
         path: Path = ("spec", "steps", index, "call")
+        for name in _mapping(call.get("headers")):
+            if not _HEADER_NAME.fullmatch(name):
+                message, hint = f"{name!r} cannot be the name of a header", "letters, digits and `-`"
+                yield document.error("E408", message, (*path, "headers", name), hint, key=True)
         mode = call.get("mode")
         if call.get("batch") is not None and mode in ("binary", "structured"):
             message = f"`batch` sends many events in one request, and mode {mode} can hold only one"
@@ -150,6 +156,21 @@ def _check_request_of_batch(document: Document, call: Mapping[str, Any], path: P
             message = f"{name!r} differs from event to event, and this request is one for many of them"
             hint = "leave out `batch`, or use only `env` and `now` here"
             yield document.source.error("E406", message, span, hint)
+
+
+def _check_no_templates(document: Document, spec: Mapping[str, Any]) -> Iterator[Diagnostic]:
+    """Texts that are settled before there is an event."""
+    places: list[tuple[Path, Any]] = [(("spec", "input", "binding"), _mapping(spec.get("input")).get("binding"))]
+    for index, step in _items(spec, "steps"):
+        places.append((("spec", "steps", index, "call", "app"), _mapping(step.get("call")).get("app")))
+    for index, output in _items(spec, "outputs"):
+        places += [(("spec", "outputs", index, field), output.get(field)) for field in ("binding", "operation")]
+    for place, value in places:
+        for path, text, _ in _templates(value, place):
+            if "{{" in text:
+                span = document.text_span(path, text.index("{{"), 2)
+                hint = "write the value itself; a secret or a variable is for a Component or App document"
+                yield document.source.error("E407", "a template is not evaluated here", span, hint)
 
 
 def _items(spec: Mapping[str, Any], field: str) -> Iterator[tuple[int, Mapping[str, Any]]]:

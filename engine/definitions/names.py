@@ -9,6 +9,7 @@ from engine.definitions.definition import Definition
 from engine.definitions.diagnostic import Diagnostic, Span
 from engine.definitions.document import Document, Step
 from engine.definitions.folder import Folder
+from engine.registry import component_types
 from engine.suggest import close_match
 
 
@@ -28,9 +29,16 @@ class Names:
         if name in self.lost:
             message = f"the {thing} {name!r} is in a text that is no YAML"
             return document.error("E303", message, place, related=self.lost[name], related_message="it is here")
-        others = self.of_kind(kind)
-        hint = close_match(name, others) or _what_there_is(thing, others)
-        return document.error("E302", f"there is no {thing} {name!r}", place, hint)
+        return document.error("E302", f"there is no {thing} {name!r}", place, self._hint(kind, name))
+
+    def _hint(self, kind: str, name: str) -> str:
+        other = next((other for other, known in self.known.items() if name in known), None)
+        if other is not None:
+            return f"{name!r} is the name of a {other}, and a {kind} is needed here"
+        if name in component_types():
+            return f"that is a component type; in place it is written {{type: {name}, metadata: {{…}}}}"
+        names = self.of_kind(kind)
+        return close_match(name, names) or _what_there_is(kind.lower(), names)
 
 
 def names_of(folder: Folder) -> tuple[Names, list[tuple[Definition, Diagnostic]]]:
@@ -42,9 +50,8 @@ def names_of(folder: Folder) -> tuple[Names, list[tuple[Definition, Diagnostic]]
             continue
         first = known.setdefault(definition.kind, {}).setdefault(definition.name, definition)
         if first is not definition:
-            repeated.append((definition, _repeated(definition, first)))
             # Which of the two is meant cannot be known, so neither is used.
-            repeated.append((first, _repeated(first, definition)))
+            repeated += [(definition, _repeated(definition, first)), (first, _repeated(first, definition))]
     lost = {name: span for file in folder.files.values() for name, span in file.lost_names.items()}
     return Names(known, lost), repeated
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -67,7 +68,8 @@ class Stamp:
 
 def shown_path(path: Path) -> str:
     """A path as people are told it."""
-    return os.fspath(path).removeprefix(os.getcwd() + os.sep)
+    name = os.fsencode(path).decode(errors="replace")
+    return name.removeprefix(os.getcwd() + os.sep)
 
 
 def stamp_of(path: Path) -> Stamp | None:
@@ -84,9 +86,13 @@ def read_source(path: Path) -> Source | Diagnostic:
     source = Source(path, shown_path(path), "")
     start = source.span(1, 1)
     try:
-        with open(path, "rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            data = file.read(MAX_FILE_SIZE + 1) if size <= MAX_FILE_SIZE else b""
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):  # to open a pipe would be to wait for its writer
+            return source.error("E101", "this is no regular file", start, "move it out of this folder")
+        size, data = status.st_size, b""
+        if size <= MAX_FILE_SIZE:
+            with open(path, "rb") as file:
+                data = file.read(MAX_FILE_SIZE + 1)
     except FileNotFoundError:
         return source.error("E101", "the file is gone", start, "it was there when the folder was listed")
     except OSError as error:

@@ -158,6 +158,10 @@ def _escape(at: _Problem) -> Diagnostic:
     return at.error(f"`{escape}` is no escape of YAML", hint)
 
 
+def _hexadecimal(at: _Problem) -> Diagnostic:
+    return at.error("`\\x`, `\\u` and `\\U` need 2, 4 and 8 hexadecimal digits", "write \\\\ for a backslash")
+
+
 def _alias(at: _Problem) -> Diagnostic:
     sign = "*" if "alias" in at.context else "&"
     hint = f'a value that starts with `{sign}` must stand in quotes: "{sign}…"'
@@ -185,8 +189,11 @@ def _text_after_block(at: _Problem) -> Diagnostic:
 
 
 def _no_value(at: _Problem) -> Diagnostic:
-    if not at.source.text[at.index :].strip():
-        return _no_bracket(at)
+    text = at.source.text
+    if not text[at.index :].strip():
+        opened = max(text.rfind("["), text.rfind("{"))
+        message, hint = f"this `{text[opened]}` is not closed", "close it at the end of the list or mapping"
+        return at.source.error(MALFORMED, message, at.source.span_at(opened), hint)
     return at.error("a value is expected here", "write one, or null")
 
 
@@ -203,6 +210,7 @@ _EXPLANATIONS: tuple[tuple[str, Callable[[_Problem], Diagnostic]], ...] = (
     ("did not find expected '-' indicator", _no_item),
     ("did not find expected ',' or", _no_bracket),
     ("could not find expected ':'", _no_colon),
+    ("hexdecimal number", _hexadecimal),
     ("scanning a quoted scalar", _open_quote),
     ("unknown escape character", _escape),
     ("found undefined alias", _undefined_alias),

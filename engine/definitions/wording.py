@@ -18,12 +18,29 @@ _TYPES = {
     "array": "a list",
     "object": "a mapping",
 }
+_FORMATS = {"flag": "true or false", "whole": "whole number"}
 _LONGEST = 40  # characters of a value that are repeated
 
 
 def a_type(name: str) -> str:
     """A JSON Schema type as YAML's writers know it."""
     return _TYPES.get(name, name)
+
+
+def type_of_field(schema: Schema) -> str:
+    """What a field takes, in a few words: `duration`, `text or mapping`, `POST, PUT or PATCH`."""
+    if "x-format" in schema:
+        format = str(schema["x-format"])
+        return _FORMATS.get(format, format)
+    if schema.get("writeOnly"):
+        return "secret"
+    if "const" in schema or "enum" in schema:
+        return either([str(value) for value in schema.get("enum", [schema.get("const")])])
+    if "anyOf" in schema:
+        return either(list(dict.fromkeys(type_of_field(branch) for branch in schema["anyOf"])))
+    types = schema.get("type", "anything")
+    name = "string" if isinstance(types, list) and "string" in types else str(types)
+    return a_type(name).removeprefix("a ")
 
 
 def kind_of_value(value: Any) -> str:
@@ -62,8 +79,8 @@ def usage(schema: Schema, name: str = "") -> str:
 
 def on_one_line(value: Any) -> str:
     """A value in YAML."""
-    text = yaml.safe_dump([value], default_flow_style=True, width=100_000, sort_keys=False, allow_unicode=True)
-    return text.strip()[1:-1]
+    text = yaml.safe_dump(value, default_flow_style=True, width=100_000, sort_keys=False, allow_unicode=True)
+    return text.removesuffix("...\n").strip()  # YAML's end of a document, after a scalar
 
 
 def either(words: Sequence[str]) -> str:

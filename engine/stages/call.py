@@ -10,6 +10,7 @@ from engine.definitions.pipeline import Batch, Call
 from engine.errors import EventError, Permanent
 from engine.event import Event
 from engine.expressions import Scope, Tree, compile_template, compile_tree, text_of
+from engine.named_outputs import NamedOutputs, wish_of
 from engine.passage import Passage
 from engine.stages.stage import Surroundings, Verdict
 
@@ -19,10 +20,11 @@ class CallStage:
 
     waits = True
 
-    def __init__(self, name: str, call: Call, app: AppClient, surroundings: Surroundings) -> None:
+    def __init__(self, name: str, call: Call, app: AppClient, named: NamedOutputs, surroundings: Surroundings) -> None:
         self.name = name
         self._call = call
         self._app = app
+        self._named = named
         self._surroundings = surroundings
         self._path = compile_template(call.path)
         self._headers = compile_tree(call.headers) if call.headers else None
@@ -39,7 +41,9 @@ class CallStage:
         encode = cloudevents.encode_structured if self._call.mode == "structured" else cloudevents.encode_binary
         try:
             headers, body = encode(event)
-            return answer.of_one(event, await self._send(passage, headers, body))
+            reply = await self._send(passage, headers, body)
+            wish = wish_of(reply)
+            return answer.of_one(event, reply) if wish is None else await self._named.fulfil(wish, event)
         except EventError as error:
             return error
 

@@ -90,11 +90,11 @@ class App:
         self.limit = limit
         self.waits = True
         self.calls: list[list[str]] = []
-        self._reply: Reply = reply or (lambda _: None)
+        self.reply: Reply = reply or (lambda _: None)
 
     async def __call__(self, batch: Sequence[Passage]) -> Sequence[Verdict]:
         self.calls.append([passage.event.id for passage in batch])
-        return [answered(self._reply, passage) for passage in batch]
+        return [answered(self.reply, passage) for passage in batch]
 
     @property
     def called_with(self) -> list[str]:
@@ -137,10 +137,10 @@ class Step:
 
     def __init__(self, reply: Reply, name: str = "steps[0].filter") -> None:
         self.name = name
-        self._reply = reply
+        self.reply = reply
 
     async def __call__(self, batch: Sequence[Passage]) -> Sequence[Verdict]:
-        return [answered(self._reply, passage) for passage in batch]
+        return [answered(self.reply, passage) for passage in batch]
 
 
 class Journal:

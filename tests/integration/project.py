@@ -102,10 +102,17 @@ class Run:
     def told(self) -> str:
         return "".join(f"{line}\n" for line in self.lines) + "".join(self.noise)
 
+    def kill(self) -> None:
+        self._send(signal.SIGKILL)
+
+    def _send(self, number: signal.Signals) -> None:
+        # Not Popen.send_signal: it looks whether the process lives, and so takes the exit status from asyncio.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.process.pid, number)
+
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Sends a signal and waits for the end; gives the exit status (negative: the signal that ended it)."""
-        with contextlib.suppress(ProcessLookupError):
-            self.process.send_signal(number)
+        self._send(number)
         status = await self.process.wait()
         await self._reading
         return status

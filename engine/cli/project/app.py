@@ -9,11 +9,11 @@ class App(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"  # one connection for many events
 
     def do_POST(self) -> None:
-        """The body is the data of the event; the headers `ce-...` say what event it is. The answer is its new data."""
+        """The body is the data of an event, the headers `ce-...` its other attributes; the answer is its new data."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
         try:
             data = json.loads(body)
-            print(f"{self.path}: event {self.headers['ce-id']} of {data['time']}", flush=True)
+            print(f"{self.path}: {data}", flush=True)
             self.answer(200, {"greeting": f"Hello, {data['name']}!", "time": data["time"]})
         except (ValueError, KeyError, TypeError) as error:
             self.answer(400, {"error": repr(error)})  # 400: this event is wrong, it becomes a dead letter

@@ -1,0 +1,57 @@
+"""`jackfield explain`: a page on a component type, the pipeline language, another kind, or a code."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from typing import TYPE_CHECKING
+
+from engine.errors import DefinitionError
+
+if TYPE_CHECKING:
+    from engine.cli.page import Page
+
+EXAMPLE = "jackfield explain bindings.cron"
+
+_WIDEST = 100  # columns; longer lines are hard to read
+_REFERENCE = "Made by `jackfield explain --all --format markdown` from the models: do not edit."
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "name", nargs="?", metavar="NAME", help="a component type, `pipeline`, another kind, or a code; none: list them"
+    )
+    parser.add_argument("--all", action="store_true", help="every page, one after the other")
+    parser.add_argument("--format", choices=("text", "markdown"), default="text", help="default: text")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from engine.cli.page import Markdown, Page, Terminal, Text
+    from engine.cli.topics import contents, topics
+
+    if arguments.all:
+        pages = [Page("Reference", [Text(_REFERENCE)]), *(page() for page in topics().values())]
+    else:
+        pages = [_page(arguments.name) if arguments.name else contents()]
+    if arguments.format == "markdown":
+        texts = [Markdown(level=2 if number else 1).render(page) for number, page in enumerate(pages)]
+    else:
+        color = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        terminal = Terminal(min(shutil.get_terminal_size().columns, _WIDEST), color)
+        texts = [terminal.render(page) for page in pages]
+    print("\n".join(texts), end="")
+    return 0
+
+
+def _page(name: str) -> Page:
+    from engine.cli.topics import topics
+    from engine.suggest import close_match
+
+    known = {topic.lower(): make for topic, make in topics().items()}
+    if name.lower() not in known:
+        longer = next((f"did you mean {topic!r}?" for topic in topics() if topic.endswith(f".{name.lower()}")), "")
+        hint = close_match(name, topics()) or longer or "`jackfield explain` lists what can be explained"
+        raise DefinitionError(f"there is nothing to explain of the name {name!r}", hint=hint)
+    return known[name.lower()]()

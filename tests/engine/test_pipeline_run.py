@@ -1,0 +1,298 @@
+"""Reading when there is room, working side by side, and draining."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+import pytest
+
+from bindings.contract import Outcome
+from bindings.memory.input import MemoryInput
+from bindings.memory.metadata import MemoryMetadata
+from bindings.memory.output import MemoryOutput
+from engine.clock import VirtualClock
+from engine.definitions.pipeline import Delivery, Envelope
+from engine.envelope import EnvelopeMaker
+from engine.errors import NotReady, Permanent, Retryable, Unavailable
+from engine.flow import Flow
+from engine.observer import Counts
+from engine.pipeline_run import PipelineRun
+from engine.replay import replay
+from tests.bindings.fakes import MemoryStore, context, operation
+from tests.engine.rig import App, HeldApp, Journal, Rig, Source, failing
+
+
+def ids(count: int) -> list[str]:
+    return [f"e{number}" for number in range(count)]
+
+
+# Reading
+
+
+@pytest.mark.parametrize(("concurrency", "batch_size"), [(1, 1), (16, 1), (4, 100)])
+async def test_slow_stage_slows_the_reading(concurrency: int, batch_size: int) -> None:
+    app = HeldApp(limit=batch_size)
+    rig = Rig(app, concurrency=concurrency, batch_size=batch_size)
+    rig.start(*ids(100_000))
+    await rig.until(lambda: app.under_way == concurrency * batch_size)
+    await rig.pass_time(2)
+    assert rig.input.most_out == 2 * concurrency * batch_size
+    app.go.set()
+    await rig.until_settled(20 * concurrency * batch_size)
+    assert rig.input.most_out == 2 * concurrency * batch_size
+    await rig.run.stop(1)
+
+
+async def test_events_that_wait_are_no_reason_to_read_without_end() -> None:
+    rig = Rig(App(failing(lambda: Retryable("app answered 500"), ids(100_000))), failures=100_000)
+    rig.start(*ids(100_000))
+    await rig.pass_time(1)
+    assert rig.input.most_out <= 1000 + 2 * 16
+    await rig.run.stop(1)
+
+
+async def test_no_more_calls_than_concurrency_are_under_way() -> None:
+    app = HeldApp()
+    rig = Rig(app, concurrency=3)
+    rig.start(*ids(20))
+    await rig.pass_time(1)
+    assert app.under_way == 3
+    app.go.set()
+    await rig.until_settled(20)
+
+
+async def test_room_is_free_only_when_the_input_has_confirmed() -> None:
+    rig = Rig(App(), concurrency=1)
+    rig.input.settle_errors.extend(NotReady("the broker is away") for _ in range(3))
+    rig.start(*ids(100))
+    await rig.pass_time(0.1)
+    assert rig.counts.delivered == 2
+    assert len(rig.input.out) == 2
+    await rig.pass_time(1)
+    assert len(rig.input.settled) == 100
+
+
+async def test_settlement_that_fails_is_repeated() -> None:
+    rig = Rig(App())
+    rig.input.settle_errors.extend([NotReady("the broker is away"), Retryable("the broker is away")])
+    rig.start("a")
+    await rig.pass_time(1)
+    assert rig.input.outcomes == {"a": Outcome.DONE}
+
+
+async def test_input_that_cannot_be_read_is_opened_again_and_the_reason_shown() -> None:
+    rig = Rig(App())
+    rig.input.read_errors.extend([NotReady("connection refused"), NotReady("still away")])
+    rig.start("a")
+    await rig.pass_time(0.2)
+    assert rig.run.problem == "connection refused"
+    await rig.pass_time(3)
+    assert rig.run.problem == ""
+    assert rig.input.opened == 2
+    assert rig.input.outcomes == {"a": Outcome.DONE}
+
+
+async def test_input_with_a_bug_is_read_again(caplog: pytest.LogCaptureFixture) -> None:
+    rig = Rig(App())
+    rig.input.read_errors.append(KeyError("headers"))
+    rig.start("a")
+    await rig.pass_time(1)
+    assert rig.input.outcomes == {"a": Outcome.DONE}
+    assert "KeyError" in caplog.text
+
+
+async def test_replayed_event_goes_on_from_the_stage_where_it_failed() -> None:
+    first = App(name="steps[0].call")
+    second = App(failing(lambda: Permanent("app answered 400"), ["a"], times=1), name="steps[1].call")
+    rig = Rig(first, second)
+    rig.start("a")
+    await rig.until_settled(1)
+    await replay(rig.store, list((await rig.letters()).values()), from_start=False)
+    await rig.until(lambda: rig.counts.delivered == 1)
+    assert (len(first.calls), len(second.calls)) == (1, 2)
+    assert len(rig.input.settled) == 1
+    assert await rig.letters() == {}
+
+
+# Batches
+
+
+async def test_batch_that_is_not_full_waits_for_more() -> None:
+    app = App(limit=3)
+    rig = Rig(app, batch_size=3, max_wait=0.5)
+    rig.start("a")
+    await rig.pass_time(0.3)
+    rig.input.put("b")
+    assert app.calls == []
+    await rig.pass_time(0.3)
+    assert app.calls == [["a", "b"]]
+
+
+async def test_full_batch_does_not_wait() -> None:
+    app = App(limit=3)
+    rig = Rig(app, batch_size=3, max_wait=10)
+    rig.start("a", "b", "c", "d", "e", "f")
+    await rig.pass_time(0.1)
+    assert app.calls == [["a", "b", "c"], ["d", "e", "f"]]
+
+
+async def test_batch_that_becomes_full_does_not_wait_longer() -> None:
+    app = App(limit=3)
+    rig = Rig(app, batch_size=3, max_wait=10)
+    rig.start("a")
+    await rig.pass_time(0.1)
+    rig.input.put("b", "c")
+    await rig.pass_time(0.1)
+    assert app.calls == [["a", "b", "c"]]
+
+
+async def test_event_that_is_tried_again_does_not_wait_for_a_full_batch() -> None:
+    app = App(failing(lambda: Retryable("app answered 500"), ["a"], times=1), limit=3)
+    rig = Rig(app, batch_size=3, max_wait=10)
+    rig.start("a", "b", "c")
+    await rig.pass_time(0.5)
+    assert app.calls == [["a", "b", "c"], ["a"]]
+
+
+# Stopping
+
+
+async def test_stop_finishes_what_is_under_way_and_gives_the_rest_back() -> None:
+    app = HeldApp()
+    rig = Rig(app, concurrency=2)
+    rig.start(*ids(4))
+    await rig.until(lambda: app.under_way == 2)
+    stopping = asyncio.create_task(rig.run.stop(5))
+    await rig.until_settled(2)
+    assert rig.input.outcomes == {"e2": Outcome.RELEASED, "e3": Outcome.RELEASED}
+    app.go.set()
+    await stopping
+    assert Counter(rig.input.outcomes.values()) == {Outcome.DONE: 2, Outcome.RELEASED: 2}
+    assert rig.input.out == {}
+    assert (rig.counts.delivered, rig.counts.released) == (2, 2)
+
+
+async def test_stop_gives_back_what_waits_for_another_try() -> None:
+    rig = Rig(App(failing(lambda: Retryable("app answered 500"), ["a"])))
+    rig.start("a")
+    await rig.until(lambda: rig.clock.sleepers > 0)
+    await rig.run.stop(1)
+    assert rig.input.outcomes == {"a": Outcome.RELEASED}
+    assert await rig.letters() == {}
+
+
+async def test_stop_gives_back_what_waits_for_an_app_that_is_away() -> None:
+    rig = Rig(App(failing(lambda: Unavailable("app answered 503"), ids(10))), failures=2)
+    rig.start(*ids(10))
+    await rig.pass_time(1)
+    await rig.run.stop(1)
+    assert set(rig.input.outcomes.values()) == {Outcome.RELEASED}
+    assert rig.input.out == {}
+
+
+async def test_event_that_fails_while_the_pipeline_stops_is_given_back() -> None:
+    app = HeldApp()
+    app.reply = failing(lambda: Retryable("app answered 500"), ["a"])
+    rig = Rig(app)
+    rig.start("a")
+    await rig.until(lambda: app.under_way == 1)
+    stopping = asyncio.create_task(rig.run.stop(5))
+    await asyncio.sleep(0)
+    app.go.set()
+    await stopping
+    assert rig.input.outcomes == {"a": Outcome.RELEASED}
+
+
+async def test_call_that_hangs_is_cancelled_at_the_time_limit_and_not_settled() -> None:
+    app = HeldApp()
+    rig = Rig(app)
+    rig.start("a")
+    await rig.until(lambda: app.under_way == 1)
+    await rig.run.stop(0.01)
+    assert app.under_way == 0
+    assert rig.input.settled == []
+    assert set(rig.input.out) == {"a"}
+
+
+async def test_dead_letter_that_cannot_be_kept_is_not_settled_at_the_stop() -> None:
+    rig = Rig(App(failing(lambda: Permanent("app answered 400"), ["a"])))
+    rig.store.errors.extend(NotReady("the disk is full") for _ in range(100))
+    rig.start("a")
+    await rig.pass_time(1)
+    await rig.run.stop(0.01)
+    assert rig.input.settled == []
+
+
+async def test_stop_gives_up_a_settlement_that_the_input_never_takes() -> None:
+    rig = Rig(App())
+    rig.input.settle_errors.extend(NotReady("the broker is away") for _ in range(100))
+    rig.start("a")
+    await rig.until(lambda: rig.counts.delivered == 1)
+    await rig.run.stop(0.01)
+    assert set(rig.input.out) == {"a"}
+
+
+async def test_stop_loses_and_repeats_nothing() -> None:
+    app = App()
+    rig = Rig(app, concurrency=3)
+    rig.start(*ids(200))
+    await rig.until_settled(50)
+    await rig.run.stop(1)
+    done = [id for id, outcome in rig.input.outcomes.items() if outcome is Outcome.DONE]
+    assert sorted(app.called_with) == sorted(done)
+    rig.run.start()
+    await rig.until(lambda: Counter(one.outcome for one in rig.input.settled)[Outcome.DONE] == 200)
+    assert Counter(app.called_with) == Counter(ids(200))
+
+
+async def test_stop_without_start_is_allowed() -> None:
+    await Rig(App()).run.stop(1)
+
+
+async def test_start_again_after_stop_reads_on() -> None:
+    rig = Rig(App())
+    rig.start("a")
+    await rig.until_settled(1)
+    await rig.run.stop(1)
+    rig.input.put("b")
+    rig.run.start()
+    await rig.until_settled(2)
+    assert rig.input.outcomes == {"a": Outcome.DONE, "b": Outcome.DONE}
+
+
+# With a real binding
+
+
+async def test_events_of_a_memory_queue_are_delivered_once_each() -> None:
+    output = MemoryOutput(MemoryMetadata(), context("orders"))
+    await output.open()
+    await output.invoke([operation("create", id=id) for id in ids(500)])
+    input = MemoryInput(MemoryMetadata(), context("orders"))
+    await input.open()
+    app, counts, clock, store = App(limit=10), Counts(), VirtualClock(), MemoryStore()
+    run = PipelineRun(
+        Flow("orders", "rev1", [app], Delivery(), store, clock, counts, Journal()),
+        input,
+        store.queue("replay/orders"),
+        EnvelopeMaker(Envelope(), "orders", "bindings.memory", {}),
+        clock,
+        concurrency=4,
+        batch_size=10,
+        max_wait=0,
+    )
+    run.start()
+    async with asyncio.timeout(5):
+        while counts.delivered < 500:
+            await asyncio.sleep(0)
+    await run.stop(1)
+    await input.close()
+    assert Counter(app.called_with) == Counter(ids(500))
+
+
+def test_source_is_an_input_binding() -> None:
+    """What this file steers is what the contract asks for: mypy checks it here."""
+    from bindings.contract import InputBinding
+
+    binding: InputBinding = Source()
+    assert binding.redelivery == "native"

@@ -84,7 +84,7 @@ class AppClient:
         except aiohttp.ClientPayloadError as error:
             raise Retryable(f"app {self.name} broke off in the middle of its answer") from error
         except aiohttp.ClientResponseError as error:
-            what = " ".join(error.message.split())  # aiohttp shows the place on lines of its own
+            what = " ".join(error.message.split()).rstrip(" ^")  # aiohttp points at the place from a line below
             raise Retryable(f"app {self.name} answered what is not HTTP: {what[:200]}") from error
         except (aiohttp.InvalidURL, ValueError) as error:
             raise Permanent(f"app {self.name} cannot be called with this event: {error}") from error
@@ -106,7 +106,7 @@ class AppClient:
         message = f"app {self.name} answered {answer.status}"
         if 300 <= answer.status < 400:
             place = answer.headers.get("Location", "elsewhere")
-            message += f", a redirect to {place}; redirects are not followed, use that address"
+            message += f", a redirect to {place[:200]}; redirects are not followed, use that address"
         after = retry_after(answer.headers.get("Retry-After", ""), time.time())
         return of_status(answer.status, message, body=answer.body, after=after)
 

@@ -18,6 +18,8 @@ from __future__ import annotations
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
+_LONGEST_WAIT = 86_400.0  # seconds
+
 
 class JackfieldError(Exception):
     """The root of all errors that are meant for a person."""
@@ -48,7 +50,8 @@ class EventError(JackfieldError):
     BODY_LIMIT = 8192
 
     def __init__(self, message: str, *, status: int | None = None, body: bytes | None = None) -> None:
-        super().__init__(message)
+        # It may quote what others sent, and half a surrogate pair can neither be stored nor printed.
+        super().__init__(message.encode(errors="backslashreplace").decode())
         self.status = status
         self.body = body[: self.BODY_LIMIT] if body else None
 
@@ -91,13 +94,14 @@ def of_status(status: int, message: str, *, body: bytes | None = None, after: fl
 def retry_after(value: str, now: float) -> float | None:
     """Seconds to wait, from a number of seconds or a date (RFC 9110, 10.2.3); None for anything else.
 
-    `now`: seconds since the epoch.
+    At most a day: a date with a wrong year must not stop a pipeline for good. `now`: seconds since the epoch.
     """
     value = value.strip()
     if value.isascii() and value.isdigit():
-        return float(value)
+        return min(float(value), _LONGEST_WAIT)
     try:
         date = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
-    return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now)
+    seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now
+    return min(max(0.0, seconds), _LONGEST_WAIT)

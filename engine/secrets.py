@@ -11,6 +11,7 @@ from bindings.store import Store
 from engine.definitions.component import Component
 from engine.definitions.folder import Located
 from engine.definitions.model import SecretKeyRef
+from engine.environment import belongs_to_engine
 from engine.errors import DefinitionError, JackfieldError
 from engine.registry import component_type
 from engine.suggest import close_match
@@ -102,8 +103,8 @@ class Secrets:
 
 
 def environment_value(variable: str) -> str:
-    """The value of an `envRef`; raises `SecretError`. Dapr keeps its own back (pkg/runtime/processor/secret)."""
-    if variable.upper() == "APP_API_TOKEN" or variable.upper().startswith("DAPR_"):
+    """The value of an `envRef`; raises `SecretError`."""
+    if belongs_to_engine(variable):
         hint = "name another variable"
         raise SecretError("E505", f"the environment variable {variable} belongs to the engine", hint=hint)
     if variable not in os.environ:

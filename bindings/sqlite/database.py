@@ -3,8 +3,8 @@
 Whatever waits when the thread gets free goes into one transaction, so that one fsync makes all of it durable.
 
 A caution for all that runs in the thread: each step of a statement, and so each row of a result, gives up Python's
-global lock, and a busy event loop may take 5 ms (`sys.getswitchinterval`) to hand it back. A batch of messages is
-therefore one statement with one row of JSON, not a statement or a row for each of them.
+global lock, and a busy event loop may take 5 ms (`sys.getswitchinterval`) to hand it back: a hundred rows took half a
+second. A batch of messages is therefore one statement with one row of JSON, not a statement or a row for each of them.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class _Job(Generic[T]):
 class Database:
     """Shared by all who use the file in one event loop; `acquire` and `release` count them.
 
-    Raises `Unavailable` from `write` and `read` while the file is locked by another process, or the disk is full.
+    `write` and `read` raise `Unavailable` while the file is locked by another process, or the disk is full.
     """
 
     def __init__(self, path: Path) -> None:

@@ -68,9 +68,12 @@ def put(connection: sqlite3.Connection, rows: Sequence[Row], visible_at: float |
 
 
 def claim(
-    connection: sqlite3.Connection, queue: str, limit: int, cursor: int, now: float, until: float
+    connection: sqlite3.Connection, queue: str, limit: int, cursor: int, held: Claims, now: float, until: float
 ) -> tuple[Sequence[Received], int]:
-    """The next messages, and the cursor moved on: every message up to it has a claim."""
+    """The next messages, and the cursor moved on: every message up to it has a claim.
+
+    What the reader holds is not given to it again, even if its claims expired because the machine was suspended.
+    """
     parameters = {"queue": queue, "limit": limit, "cursor": cursor, "now": now, "inline": _INLINE_BYTES}
     found, newest = connection.execute(_NEXT, parameters).fetchone()
     rows = json.loads(found)
@@ -79,6 +82,8 @@ def claim(
     received: list[Received] = []
     size = 0
     for seq, deliveries, id, attributes, metadata, length, text in sorted(rows):
+        if seq in held:
+            continue
         if size > _BATCH_BYTES:
             break
         size += length or 0

@@ -59,13 +59,16 @@ class SqliteQueue:
         """Ignores what was given to another reader in the meantime; raises `Retryable`."""
         released = dict(one.received.handle for one in settled if one.outcome is Outcome.RELEASED)
         finished = dict(one.received.handle for one in settled if one.outcome is not Outcome.RELEASED)
-        if finished:
-            await self._database.write(partial(sql.delete, claims=finished))
-        if released:
-            await self._release(released)
-        for seq, delivery in (finished | released).items():
-            if self._held.get(seq) == delivery:
-                del self._held[seq]
+        for seq in finished | released:
+            self._held.pop(seq, None)  # at once: a renewal must not overtake the release
+        try:
+            if finished:
+                await self._database.write(partial(sql.delete, claims=finished))
+            if released:
+                await self._release(released)
+        except Retryable:
+            self._held.update(finished | released)
+            raise
 
     async def close(self) -> None:
         """Gives back what was not settled."""
@@ -81,7 +84,13 @@ class SqliteQueue:
     async def _claim(self, limit: int) -> Sequence[Received]:
         now = self._clock.now()
         work = partial(
-            sql.claim, queue=self._name, limit=limit, cursor=self._cursor, now=now, until=now + self._visibility
+            sql.claim,
+            queue=self._name,
+            limit=limit,
+            cursor=self._cursor,
+            held=self._held,
+            now=now,
+            until=now + self._visibility,
         )
         claim = self._database.write(work, durable=False)  # a claim that a power cut undoes was not needed any more
         try:

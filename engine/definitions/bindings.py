@@ -10,9 +10,11 @@ from engine.definitions import shape
 from engine.definitions.definition import Definition
 from engine.definitions.diagnostic import Diagnostic
 from engine.definitions.document import Document
+from engine.definitions.language import template_error
 from engine.definitions.metadata import Entry, Path, entries_of_list, entries_of_mapping, repeated
 from engine.definitions.settings import Resolved, build
 from engine.definitions.uses import ComponentUse
+from engine.environment import belongs_to_engine
 from engine.errors import DefinitionError
 from engine.registry import component_type
 
@@ -28,6 +30,7 @@ class Binding:
     manifest: ComponentType
     entries: Sequence[Entry]
     path: Path
+    in_place: bool = False
 
     def check(self) -> Iterator[Diagnostic]:
         """What is wrong with the metadata before any value is looked up."""
@@ -35,6 +38,15 @@ class Binding:
         given = [entry for entry in self.entries if entry.is_given]
         values = {entry.name: entry.value for entry in given if not entry.is_reference}
         places = {entry.name: entry.path for entry in given}
+        for entry in given:
+            if entry.env is not None and belongs_to_engine(entry.env):
+                message = f"the environment variable {entry.env} belongs to the engine"
+                yield self.document.error("E505", message, entry.path, "name another variable")
+        for entry in given if self.in_place else ():
+            wrong = _not_in_place(self.document, entry)
+            if wrong is not None:
+                yield wrong
+                del values[entry.name]
         yield from shape.validate_metadata(self.document, self.manifest, values, places, self.path)
 
     def check_values(self, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -75,7 +87,18 @@ def inline_binding(document: Document, path: Path) -> Binding | Diagnostic | Non
     manifest, place = _manifest(document, (*path, "type")), (*path, "metadata")
     if not isinstance(manifest, ComponentType):
         return manifest
-    return Binding(document, manifest, list(entries_of_mapping(document, place, manifest.metadata)), place)
+    entries = list(entries_of_mapping(document, place, manifest.metadata))
+    return Binding(document, manifest, entries, place, in_place=True)
+
+
+def _not_in_place(document: Document, entry: Entry) -> Diagnostic | None:
+    """An error for what only a Component document can hold."""
+    if isinstance(entry.value, dict) and not {"secretKeyRef", "envRef"}.isdisjoint(entry.value):
+        hint = "write a Component document with this metadata, and name it here"
+        return document.error("E207", "a binding that is written in place can have no references", entry.path, hint)
+    if isinstance(entry.value, str) and "{{" in entry.value:
+        return template_error(document, entry.path, entry.value)
+    return None
 
 
 def _manifest(document: Document, path: Path) -> ComponentType | Diagnostic | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
@@ -146,6 +147,8 @@ class _Checker:
             for app_use in app_uses(pipeline):
                 self._found.add(pipeline, self._references.check_app(app_use))
             self._found.add(pipeline, self._schema_files.check(pipeline))
+            if self._with_secrets:
+                self._found.add(pipeline, _check_environment(pipeline))
 
     def _check_use(self, use: ComponentUse) -> Iterable[Diagnostic]:
         if isinstance(use.binding, str):
@@ -157,7 +160,7 @@ class _Checker:
         if isinstance(binding, Diagnostic):
             yield binding
         elif binding is not None:
-            wrong = [*_check_no_secret(use), *binding.check(), *binding.check_requirements([use])]
+            wrong = [*binding.check(), *binding.check_requirements([use])]
             yield from wrong or binding.check_values(written(use.document, binding.entries))
             yield from check_use(use, binding)
 
@@ -182,3 +185,11 @@ class _Checker:
             else:
                 others.append(located)
         return Definitions(good["Pipeline"], good["App"], good["Component"], others)
+
+
+def _check_environment(pipeline: Definition) -> Iterator[Diagnostic]:
+    listed = pipeline.spec.get("env")
+    for index, name in enumerate(listed if isinstance(listed, list) else ()):
+        if isinstance(name, str) and "=" not in name and name not in os.environ:
+            message = f"the environment variable {name} is not set, and will be an empty text"
+            yield pipeline.document.warning("W401", message, ("spec", "env", index), f"export {name}=…")

@@ -45,6 +45,8 @@ def understand(document: Document) -> Definition:
     of_value = shape.validate_document(_with_version(document, kind), kind.name)
     if kind.name == "Pipeline":
         of_value += language.check(document)
+    elif kind.name == "App":
+        of_value += language.check_settled(document)
     # What is no YAML was built as something else; what that looks like is of no interest.
     no_yaml = {diagnostic.span.line for diagnostic in document.diagnostics}
     diagnostics += [diagnostic for diagnostic in of_value if diagnostic.span.line not in no_yaml]

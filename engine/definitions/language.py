@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from engine.cloudevents import validate
 from engine.definitions.diagnostic import Diagnostic
 from engine.definitions.document import Document, Step
+from engine.environment import belongs_to_engine
 from engine.errors import Permanent
 from engine.expressions import ExpressionError, compile_expression, compile_template
 from engine.suggest import close_match
@@ -36,7 +37,7 @@ def check(document: Document) -> list[Diagnostic]:
         diagnostics += _check_expression(document, path, text, bare, known)
     diagnostics += _check_attributes(document, spec)
     diagnostics += _check_requests(document, spec)
-    diagnostics += _check_no_templates(document, spec)
+    diagnostics += check_settled(document)
     return diagnostics
 
 
@@ -100,7 +101,10 @@ def _check_expression(
 
 def _check_env_names(document: Document, listed: Any) -> Iterator[Diagnostic]:
     for index, name in enumerate(listed if isinstance(listed, list) else ()):
-        if isinstance(name, str) and not _ENV_NAME.fullmatch(name):
+        if isinstance(name, str) and belongs_to_engine(name):
+            message = f"the environment variable {name} belongs to the engine, and is not given to expressions"
+            yield document.error("E505", message, ("spec", "env", index), "name another variable")
+        elif isinstance(name, str) and not _ENV_NAME.fullmatch(name):
             message = f"{name!r} is not the name of an environment variable"
             yield document.error("E403", message, ("spec", "env", index), "letters, digits and `_`, no digit first")
 
@@ -158,19 +162,22 @@ def _check_request_of_batch(document: Document, call: Mapping[str, Any], path: P
             yield document.source.error("E406", message, span, hint)
 
 
-def _check_no_templates(document: Document, spec: Mapping[str, Any]) -> Iterator[Diagnostic]:
-    """Texts that are settled before there is an event."""
-    places: list[tuple[Path, Any]] = [(("spec", "input", "binding"), _mapping(spec.get("input")).get("binding"))]
-    for index, step in _items(spec, "steps"):
-        places.append((("spec", "steps", index, "call", "app"), _mapping(step.get("call")).get("app")))
-    for index, output in _items(spec, "outputs"):
-        places += [(("spec", "outputs", index, field), output.get(field)) for field in ("binding", "operation")]
-    for place, value in places:
-        for path, text, _ in _templates(value, place):
-            if "{{" in text:
-                span = document.text_span(path, text.index("{{"), 2)
-                hint = "write the value itself; a secret or a variable is for a Component or App document"
-                yield document.source.error("E407", "a template is not evaluated here", span, hint)
+def check_settled(document: Document) -> Iterator[Diagnostic]:
+    """An error for each template in a text that is settled before there is an event."""
+    spec = _mapping(document.get(("spec",)))
+    places: list[Path] = [("spec", "url")]
+    places += [("spec", "steps", index, "call", "app", "url") for index, _ in _items(spec, "steps")]
+    places += [("spec", "outputs", index, "operation") for index, _ in _items(spec, "outputs")]
+    for path in places:
+        text = document.get(path)
+        if isinstance(text, str) and "{{" in text:
+            yield template_error(document, path, text)
+
+
+def template_error(document: Document, path: Path, text: str) -> Diagnostic:
+    span = document.text_span(path, text.index("{{"), 2)
+    hint = "write the value itself; in a Component, `envRef` and `secretKeyRef` take it from elsewhere"
+    return document.source.error("E407", "a template is not evaluated here", span, hint)
 
 
 def _items(spec: Mapping[str, Any], field: str) -> Iterator[tuple[int, Mapping[str, Any]]]:

@@ -125,7 +125,7 @@ def _check_operation(use: ComponentUse, manifest: ComponentType) -> Iterator[Dia
         operation, path = manifest.default_operation, use.path
     else:
         path = (*use.path[:-1], "operation")
-    if not isinstance(operation, str) or operation in known:
+    if not isinstance(operation, str) or operation in known or "{{" in operation:
         return
     hint = f"{close_match(operation, known)} The operations are {', '.join(known)}".strip()
     yield use.document.error("E306", f"{manifest.name} has no operation {operation!r}", path, hint)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from engine.definitions.definition import Definition
 from engine.definitions.document import Document, Step
+
+_NAME = re.compile(r"[A-Za-z0-9._-]+")  # the shape of other texts is wrong already
 
 Direction: TypeAlias = Literal["input", "output"]
 
@@ -41,10 +44,10 @@ class AppUse:
 def component_uses(pipeline: Definition) -> Iterator[ComponentUse]:
     """All uses of bindings in a pipeline document, as far as it has the shape of one."""
     source = pipeline.spec.get("input")
-    if isinstance(source, dict) and isinstance(source.get("binding"), str | dict):
+    if isinstance(source, dict) and _is_binding(source.get("binding")):
         yield ComponentUse(pipeline, "input", source["binding"], ("spec", "input", "binding"))
     for index, output in _items(pipeline.spec.get("outputs")):
-        if isinstance(output.get("binding"), str | dict):
+        if _is_binding(output.get("binding")):
             path = ("spec", "outputs", index, "binding")
             yield ComponentUse(pipeline, "output", output["binding"], path, output.get("operation"))
 
@@ -53,8 +56,16 @@ def app_uses(pipeline: Definition) -> Iterator[AppUse]:
     """All uses of apps by name."""
     for index, step in _items(pipeline.spec.get("steps")):
         call = step.get("call")
-        if isinstance(call, dict) and isinstance(call.get("app"), str):
+        if isinstance(call, dict) and _is_name(call.get("app")):
             yield AppUse(pipeline, call["app"], ("spec", "steps", index, "call", "app"))
+
+
+def _is_binding(value: Any) -> bool:
+    return isinstance(value, dict) or _is_name(value)
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and _NAME.fullmatch(value) is not None
 
 
 def _items(value: Any) -> Iterator[tuple[int, Mapping[str, Any]]]:

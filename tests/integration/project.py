@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import signal
+import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
@@ -35,67 +35,67 @@ class Project:
 
     async def command(self, *arguments: str, status: int = 0) -> str:
         """Runs `jackfield ARGUMENTS` and gives what it printed; its exit status must be as said."""
-        process = await self._start(*arguments)
-        out, _ = await process.communicate()
+        process = self._start(*arguments)
+        out, _ = await asyncio.to_thread(process.communicate)
         text = out.decode()
         assert process.returncode == status, f"jackfield {' '.join(arguments)} -> {process.returncode}:\n{text}"
         return text
 
     async def run(self, *arguments: str) -> Run:
         """`jackfield run` on a free port; returns when it listens."""
-        process = await self._start("run", "--http-port", "0", "--log-format", "json", *arguments)
-        run = Run(process)
+        run = Run(self._start("run", "--http-port", "0", "--log-format", "json", *arguments))
         line = await run.until(lambda line: line["pipeline"] == "jackfield" and "listens" in line["message"])
         run.url = line["message"].rpartition(" ")[2]
         return run
 
-    async def _start(self, *arguments: str) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "engine.cli",
-            *arguments,
+    def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "engine.cli", *arguments],
             cwd=self.path,
             env={**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"},
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            limit=2**22,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
         )
 
 
 class Run:
     """A running engine. `lines` is what it has told so far."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.process = process
         self.url = ""
         self.lines: list[Line] = []
         self.noise: list[str] = []  # what was no JSON line: there must be none
-        self._more = asyncio.Condition()
-        self._reading = asyncio.create_task(self._read())
+        self._more = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._ended = asyncio.ensure_future(asyncio.to_thread(self._read))
 
-    async def _read(self) -> None:
+    def _read(self) -> None:
         assert self.process.stdout is not None
-        async for raw in self.process.stdout:
-            async with self._more:
-                try:
-                    self.lines.append(json.loads(raw))
-                except ValueError:
-                    self.noise.append(raw.decode(errors="replace"))
-                self._more.notify_all()
-        async with self._more:
-            self._more.notify_all()
+        with self.process.stdout as out:
+            for raw in out:
+                self._loop.call_soon_threadsafe(self._told, raw)
+
+    def _told(self, raw: bytes) -> None:
+        try:
+            self.lines.append(json.loads(raw))
+        except ValueError:
+            self.noise.append(raw.decode(errors="replace"))
+        self._more.set()
 
     async def until(self, condition: Callable[[Line], bool], after: int = 0, timeout: float = 20) -> Line:
         """The first line from the index `after` on that meets the condition."""
         try:
-            async with asyncio.timeout(timeout), self._more:
+            async with asyncio.timeout(timeout):
                 while True:
                     for line in self.lines[after:]:
                         if condition(line):
                             return line
-                    assert not self._reading.done(), f"the engine has ended:\n{self.told()}"
-                    await self._more.wait()
+                    assert not self._ended.done(), f"the engine has ended:\n{self.told()}"
+                    self._more.clear()
+                    await asyncio.wait(
+                        {self._ended, asyncio.ensure_future(self._more.wait())}, return_when=asyncio.FIRST_COMPLETED
+                    )
         except TimeoutError:
             raise AssertionError(f"no such line within {timeout} s:\n{self.told()}") from None
 
@@ -103,16 +103,13 @@ class Run:
         return "".join(f"{line}\n" for line in self.lines) + "".join(self.noise)
 
     def kill(self) -> None:
-        self._send(signal.SIGKILL)
+        self.process.kill()
 
-    def _send(self, number: signal.Signals) -> None:
-        # Not Popen.send_signal: it looks whether the process lives, and so takes the exit status from asyncio.
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.process.pid, number)
+    async def ended(self) -> int:
+        """Waits for the end; gives the exit status (negative: the signal that ended it)."""
+        await self._ended
+        return await asyncio.to_thread(self.process.wait)
 
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Sends a signal and waits for the end; gives the exit status (negative: the signal that ended it)."""
-        self._send(number)
-        status = await self.process.wait()
-        await self._reading
-        return status
+        self.process.send_signal(number)
+        return await self.ended()

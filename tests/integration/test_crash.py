@@ -68,7 +68,7 @@ async def test_no_event_is_lost_when_the_engine_is_killed_again_and_again(tmp_pa
         for _ in range(KILLS):
             killing, kill_at = None, calls + draw.randint(1, 4)
             killing = await project.run()
-            assert await killing.process.wait() == -signal.SIGKILL
+            assert await killing.ended() == -signal.SIGKILL
         killing = None
         run = await project.run()
         while len(arrived(tmp_path)) < EVENTS:

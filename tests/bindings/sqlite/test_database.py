@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +15,11 @@ from tests.bindings.sqlite.gate import held
 
 def set_mark(connection: sqlite3.Connection, key: str) -> None:
     connection.execute("INSERT INTO marks VALUES ('test', ?, '')", (key,))
+
+
+def set_marks(connection: sqlite3.Connection, keys: Sequence[str]) -> None:
+    for key in keys:
+        set_mark(connection, key)
 
 
 def marks(connection: sqlite3.Connection) -> list[str]:
@@ -39,7 +45,7 @@ async def test_writes_that_wait_share_one_transaction(database: Database) -> Non
 async def test_write_that_fails_does_not_fail_its_neighbours(database: Database) -> None:
     async with held(database):
         before = database.write(partial(set_mark, key="before"))
-        twice = database.write(lambda connection: [set_mark(connection, "twice") for _ in range(2)])
+        twice = database.write(partial(set_marks, keys=["twice", "twice"]))
         after = database.write(partial(set_mark, key="after"))
     await before
     with pytest.raises(sqlite3.IntegrityError):
@@ -108,14 +114,11 @@ async def test_full_disk_is_unavailable(database: Database) -> None:
 
 
 async def test_file_damaged_while_it_is_open_is_unavailable(database: Database) -> None:
-    await database.write(lambda connection: [set_mark(connection, str(number)) for number in range(1000)])
-    await database.write(lambda connection: connection.execute("PRAGMA user_version"), durable=False)
-    with sqlite3.connect(database.path) as other:
-        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    await database.write(partial(set_marks, keys=[str(number) for number in range(1000)]))
+    other = sqlite3.connect(database.path)
+    other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     other.close()
-    size = database.path.stat().st_size
-    with open(database.path, "r+b") as file:
-        file.seek(4096)
-        file.write(b"\xff" * (size - 4096))
+    content = database.path.read_bytes()
+    database.path.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
     with pytest.raises(Unavailable, match="damaged"):
         await database.read(marks)

@@ -10,6 +10,7 @@ import yaml
 from pydantic import ValidationError
 
 from bindings.contract import InputBinding, OutputBinding, Received, Result
+from bindings.sqlite.database import Database
 from bindings.sqlite.localqueue import LocalQueue, LocalQueueMetadata, component
 from engine.clock import VirtualClock
 from engine.errors import DefinitionError, Permanent, Unavailable
@@ -46,7 +47,7 @@ class TestLocalQueueInput(InputConformance):
         return make(self.path)
 
     async def produce(self, count: int) -> Sequence[bytes | None]:
-        operations = [operation("create", **self.attributes) for _ in range(count)]
+        operations = [operation("create", type="order", source="/shop", subject="42", size=7) for _ in range(count)]
         async with opened(self.path) as output:
             await output.invoke(operations)
         return [one.event.data for one in operations]
@@ -109,8 +110,6 @@ async def test_delay_that_is_none_fails_its_event_alone(tmp_path: Path) -> None:
 
 async def test_full_disk_is_an_error_of_each_event(tmp_path: Path) -> None:
     async with opened(tmp_path) as queue:
-        from bindings.sqlite.database import Database
-
         database = await Database.acquire(tmp_path / "queues.db")
         await database.write(lambda connection: connection.execute("PRAGMA max_page_count = 1"))
         results = await queue.invoke([operation("create", b"x" * 100_000) for _ in range(2)])

@@ -13,8 +13,18 @@ from bindings.sqlite.queue import SqliteQueue
 from bindings.store import Message
 from engine.clock import VirtualClock
 from engine.errors import NotReady, Unavailable
+from engine.event import Attribute
 from tests.bindings.conformance import settled
 from tests.bindings.sqlite.gate import held
+
+
+class SuspendedClock(VirtualClock):
+    """The time of day goes on while the machine is suspended, sleepers do not."""
+
+    suspended = 0.0
+
+    def now(self) -> float:
+        return super().now() + self.suspended
 
 
 def messages(*ids: str) -> Sequence[Message]:
@@ -35,7 +45,7 @@ async def gives_nothing(queue: SqliteQueue) -> bool:
 
 async def test_message_comes_out_as_it_went_in(database: Database) -> None:
     queue = SqliteQueue(database, "a", VirtualClock())
-    attributes = {"subject": "Grüße \ud800 ✓", "count": 2**31 - 1, "flag": True}
+    attributes: dict[str, Attribute] = {"subject": "Grüße \ud800 ✓", "count": 2**31 - 1, "flag": True}
     await queue.put([Message("1", b"\0\xff", attributes, {"key": 'a"b'}), Message("2", None), Message("3", b"")])
     first, second, third = await queue.read(10)
     assert (first.id, first.data, first.attributes, first.metadata) == ("1", b"\0\xff", attributes, {"key": 'a"b'})
@@ -142,6 +152,18 @@ async def test_claim_that_expired_goes_to_another_reader_and_is_lost_to_the_firs
     assert [message.attempt for message in await second.read(10)] == [3]
 
 
+async def test_reader_is_not_given_what_it_holds_when_the_machine_was_suspended(database: Database) -> None:
+    clock = SuspendedClock()
+    queue = SqliteQueue(database, "a", clock)
+    await queue.put(messages("1"))
+    [message] = await queue.read(10)
+    clock.suspended = 3600
+    await queue.put(messages("2"))
+    assert ids(await queue.read(10)) == ["2"]
+    await queue.settle(settled([message], Outcome.RELEASED))
+    assert ids(await queue.read(10)) == ["1"]
+
+
 async def test_claim_is_renewed_while_its_reader_lives(database: Database) -> None:
     clock = VirtualClock(1000)
     slow = SqliteQueue(database, "a", clock, visibility=30)
@@ -154,6 +176,18 @@ async def test_claim_is_renewed_while_its_reader_lives(database: Database) -> No
     assert await gives_nothing(SqliteQueue(database, "a", VirtualClock(clock.now() + 29)))
     await slow.settle(settled([message]))
     assert await gives_nothing(SqliteQueue(database, "a", VirtualClock(clock.now() + 31)))
+
+
+async def test_release_is_not_undone_by_a_renewal_of_the_claim(database: Database) -> None:
+    clock = VirtualClock()
+    first, second = (SqliteQueue(database, "a", clock) for _ in range(2))
+    await first.put(messages("1"))
+    received = await first.read(10)
+    async with held(database):
+        releasing = asyncio.create_task(first.settle(settled(received, Outcome.RELEASED)))
+        await clock.advance(10)
+    await releasing
+    assert ids(await second.read(10)) == ["1"]
 
 
 async def test_close_gives_back_what_is_not_settled(database: Database) -> None:

@@ -1,0 +1,99 @@
+"""What crash, throughput and memory measure: local queue -> app -> local queue."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import sqlite3
+import time
+from pathlib import Path
+
+import psutil
+
+from tests.integration.project import Project, Run
+
+EVENT_BYTES = 200
+PIPELINE = """
+    apiVersion: jackfield/v1
+    kind: Pipeline
+    metadata: {{name: copy}}
+    spec:
+      input: {{binding: source}}
+      steps:
+        - call: {call}
+      outputs: [{{binding: target}}]
+    ---
+    apiVersion: dapr.io/v1alpha1
+    kind: Component
+    metadata: {{name: source}}
+    spec: {{type: bindings.localqueue, metadata: []}}
+    ---
+    apiVersion: dapr.io/v1alpha1
+    kind: Component
+    metadata: {{name: target}}
+    spec: {{type: bindings.localqueue, metadata: []}}
+"""
+
+
+def body(n: int) -> bytes:
+    """The data of event number `n`: JSON of 200 bytes."""
+    head = f'{{"n": {n}, "text": "'
+    return f'{head}{"x" * (EVENT_BYTES - len(head) - 2)}"}}'.encode()
+
+
+class QueueToQueue(Project):
+    """The app is called with batches of 100, or with one event a request."""
+
+    def __init__(self, path: Path, url: str, *, batches: bool = True) -> None:
+        path.mkdir()
+        super().__init__(path)
+        self.queues = path / ".jackfield/queues.db"
+        batch = {"batch": {"maxEvents": 100, "maxWait": "20ms"}} if batches else {}
+        self.write("copy.yaml", PIPELINE.format(call=json.dumps({"app": {"url": url}, **batch})))
+
+    async def send(self, events: int) -> None:
+        lines = self.path / "events.jsonl"
+        lines.write_bytes(b"".join(body(n) + b"\n" for n in range(events)))
+        await self.command("send", "source", "--file", lines.name, "--lines")
+
+    def take_events_of(self, other: QueueToQueue) -> None:
+        self.queues.parent.mkdir()
+        shutil.copyfile(other.queues, self.queues)
+
+    def is_waiting(self) -> bool:
+        """Whether the engine has not settled all events yet."""
+        with sqlite3.connect(self.queues) as connection:
+            [waits] = connection.execute("SELECT EXISTS (SELECT 1 FROM messages WHERE queue = 'source')").fetchone()
+        return bool(waits)
+
+    def arrived(self) -> list[int]:
+        """The numbers of the events in the target queue."""
+        with sqlite3.connect(self.queues) as connection:
+            rows = connection.execute("SELECT data FROM messages WHERE queue = 'target'").fetchall()
+        return [json.loads(data)["n"] for (data,) in rows]
+
+    async def started(self) -> Run:
+        """The engine when the pipeline has begun to read."""
+        run = await self.run()
+        await run.until(lambda line: line["kind"] == "started" and line["pipeline"] == "copy")
+        return run
+
+    async def finished(self) -> None:
+        while self.is_waiting():
+            await asyncio.sleep(0.005)
+
+    async def undisturbed(self) -> float:
+        """Seconds from the start of the pipeline to the last event settled."""
+        run = await self.started()
+        start = time.perf_counter()
+        await self.finished()
+        seconds = time.perf_counter() - start
+        await run.stop()
+        return seconds
+
+
+def resident(run: Run) -> float:
+    """Megabytes of resident memory of an engine, with all processes that it may have started."""
+    engine = psutil.Process(run.process.pid)
+    return sum(process.memory_info().rss for process in (engine, *engine.children(recursive=True))) / 1e6

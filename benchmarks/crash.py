@@ -36,7 +36,7 @@ async def measure(folder: Path) -> int:
 
     async with serving(app) as url:
         calm = QueueToQueue(folder / "calm", url)
-        await calm.send(EVENTS)
+        await calm.fill(EVENTS)
         killed = QueueToQueue(folder / "killed", url)
         killed.take_events_of(calm)
         undisturbed = await calm.undisturbed()

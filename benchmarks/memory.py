@@ -30,7 +30,7 @@ async def slow_app(request: web.Request) -> web.Response:
 async def measure(folder: Path) -> None:
     async with serving(slow_app) as url:
         project = QueueToQueue(folder / "project", url)
-        await project.send(EVENTS)
+        await project.fill(EVENTS)
         run = await project.started()
         samples = [resident(run)]
         end = time.monotonic() + SECONDS
@@ -40,7 +40,6 @@ async def measure(folder: Path) -> None:
         await run.stop()
     row(f"memory: at the start, {EVENTS:,} events waiting", f"{samples[0]:.0f} MB")
     row(f"memory: most within {SECONDS} s, slow app", f"{max(samples):.0f} MB", "start + 40 MB")
-    print([f"{s:.0f}" for s in samples[::10]], len(project.arrived()))
 
 
 def main() -> None:

@@ -11,9 +11,14 @@ from pathlib import Path
 
 import psutil
 
+from bindings.sqlite.database import Database
+from bindings.sqlite.queue import SqliteQueue
+from bindings.store import Message
+from engine.clock import SystemClock
 from tests.integration.project import Project, Run
 
 EVENT_BYTES = 200
+AT_ONCE = 2_000  # events in one transaction that fills a queue
 PIPELINE = """
     apiVersion: jackfield/v1
     kind: Pipeline
@@ -36,6 +41,16 @@ PIPELINE = """
 """
 
 
+def message(n: int) -> Message:
+    attributes = {
+        "id": str(n),
+        "source": "/benchmark",
+        "type": "com.example.counted",
+        "datacontenttype": "application/json",
+    }
+    return Message(f"/benchmark {n}", body(n), attributes)
+
+
 def body(n: int) -> bytes:
     """The data of event number `n`: JSON of 200 bytes."""
     head = f'{{"n": {n}, "text": "'
@@ -52,10 +67,16 @@ class QueueToQueue(Project):
         batch = {"batch": {"maxEvents": 100, "maxWait": "20ms"}} if batches else {}
         self.write("copy.yaml", PIPELINE.format(call=json.dumps({"app": {"url": url}, **batch})))
 
-    async def send(self, events: int) -> None:
-        lines = self.path / "events.jsonl"
-        lines.write_bytes(b"".join(body(n) + b"\n" for n in range(events)))
-        await self.command("send", "source", "--file", lines.name, "--lines")
+    async def fill(self, events: int) -> None:
+        """Puts events into the source, in the form in which `bindings.localqueue` keeps them."""
+        database = await Database.acquire(self.queues)
+        queue = SqliteQueue(database, "source", SystemClock())
+        try:
+            for start in range(0, events, AT_ONCE):
+                await queue.put([message(n) for n in range(start, min(start + AT_ONCE, events))])
+        finally:
+            await queue.close()
+            await database.release()
 
     def take_events_of(self, other: QueueToQueue) -> None:
         self.queues.parent.mkdir()

@@ -74,9 +74,9 @@ async def measure(folder: Path) -> None:
     seconds: dict[str, list[float]] = {"batched": [], "sqlite": [], "single": [], "client": []}
     async with app_process() as url:
         many = QueueToQueue(folder / "many", url)
-        await many.send(BATCHED)
+        await many.fill(BATCHED)
         few = QueueToQueue(folder / "few", url)
-        await few.send(SINGLE)
+        await few.fill(SINGLE)
         for n in range(ROUNDS):
             batched = QueueToQueue(folder / f"batched-{n}", url)
             batched.take_events_of(many)

@@ -1,8 +1,7 @@
 """Expressions and templates: Jinja2, sandboxed, compiled once; a name that does not exist is an error.
 
 An expression is written bare (`filter: data.width > 0`); a template holds expressions in `{{ }}`, and one that is a
-whole value keeps its type (`size: "{{ data.size | int }}"` is a number). Definitions come from people we trust, data
-does not: so there are no loops, and nothing that lets a small event make a huge value.
+whole value keeps its type (`size: "{{ data.size | int }}"` is a number).
 """
 
 from __future__ import annotations
@@ -17,22 +16,20 @@ from jinja2 import TemplateError, TemplateSyntaxError, Undefined, nodes
 from jinja2.environment import TemplateExpression
 from jinja2.exceptions import SecurityError
 from jinja2.parser import Parser
-from jinja2.runtime import StrictUndefined
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from engine.errors import Permanent
 from engine.event import Event
+from engine.sandbox import make_environment
 from engine.suggest import close_match
 
 NAMES = ("event", "data", "metadata", "env", "now")
 """The names that exist in every expression; `docs/pipelines.md` explains them."""
 
 _Run: TypeAlias = Callable[[dict[str, Any]], Any]
+_ENV = make_environment()
 _MARKS = ("{{", "{%", "{#")
-_LARGEST = 1_000_000  # characters or items that `*` may make
 _STATEMENTS = (nodes.Output, nodes.If, nodes.Assign)
-_UNSAFE_METHODS = frozenset({"ljust", "rjust", "center", "zfill", "expandtabs", "translate", "maketrans"})
-_UNSAFE_FILTERS = ("center", "indent", "wordwrap", "slice", "batch", "random", "pprint", "urlize", "xmlattr")
+_DEEPEST = 100  # levels; the compiler needs some stack for each
 
 
 class ExpressionError(ValueError):
@@ -43,61 +40,6 @@ class ExpressionError(ValueError):
         self.offset = offset
         self.length = length
         self.hint = hint
-
-
-class _Missing(StrictUndefined):
-    """Says what is there when something is not."""
-
-    @property
-    def _undefined_message(self) -> str:
-        owner, name = self._undefined_obj, self._undefined_name
-        if isinstance(owner, Mapping):
-            known = ", ".join(sorted(str(key) for key in owner)[:12])
-            return f"there is no {name!r}; there is: {known}" if known else f"there is no {name!r}, it is empty"
-        if isinstance(owner, list) and isinstance(name, int):
-            return f"there is no item {name} in a list of {len(owner)}"
-        return super()._undefined_message
-
-
-class _Environment(ImmutableSandboxedEnvironment):
-    intercepted_binops = frozenset({"*", "**"})
-
-    def getattr(self, obj: Any, attribute: str) -> Any:
-        # `data.items` must be the key `items`, not a method of Python's dict.
-        if isinstance(obj, Mapping):
-            return obj[attribute] if attribute in obj else self._of_mapping(obj, attribute)
-        return super().getattr(obj, attribute)
-
-    def _of_mapping(self, obj: Mapping[str, Any], attribute: str) -> Any:
-        return obj.get if attribute == "get" else self.undefined(obj=obj, name=attribute)
-
-    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
-        return attr not in _UNSAFE_METHODS and super().is_safe_attribute(obj, attr, value)
-
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        if operator == "*":
-            for sequence, factor in ((left, right), (right, left)):
-                sized = isinstance(sequence, str | bytes | list | tuple) and isinstance(factor, int)
-                if sized and len(sequence) * factor > _LARGEST:
-                    raise SecurityError(f"`*` would make more than {_LARGEST:,} items")
-        elif isinstance(left, int) and isinstance(right, int) and left.bit_length() * abs(right) > 4096:
-            raise SecurityError("`**` would make a number of more than 4096 bits")
-        return super().call_binop(context, operator, left, right)
-
-
-def _finalize(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else value
-
-
-def _environment() -> _Environment:
-    environment = _Environment(undefined=_Missing, autoescape=False, finalize=_finalize, keep_trailing_newline=True)
-    environment.globals.clear()  # range, lipsum, cycler: the ways to loop
-    for name in _UNSAFE_FILTERS:
-        del environment.filters[name]
-    return environment
-
-
-_ENV = _environment()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +84,9 @@ class Expression:
     def evaluate(self, scope: Scope) -> Any:
         """The value for one event; raises `Permanent` when the expression fails on it."""
         values = scope.values(self.names)
-        if self._run is None:
-            self._run = self._compile()
         try:
+            if self._run is None:
+                self._run = self._compile()
             result = self._run(values)
             if isinstance(result, Undefined):
                 result._fail_with_undefined_error()
@@ -152,13 +94,21 @@ class Expression:
                 result = list(result)
         except SecurityError as error:
             raise Permanent(f"expression {self.source!r} does what is not allowed: {error}") from error
-        except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError, AttributeError) as error:
+        except (
+            TemplateError,
+            ArithmeticError,
+            TypeError,
+            ValueError,
+            LookupError,
+            AttributeError,
+            SyntaxError,
+        ) as error:
             raise Permanent(f"expression {self.source!r} failed: {error}") from error
         except (RecursionError, MemoryError) as error:
             raise Permanent(f"expression {self.source!r} needs too much: {type(error).__name__}") from error
         if callable(result):
             raise Permanent(f"expression {self.source!r} gives a method, not a value; call it with ()")
-        return _finalize(result)
+        return result.isoformat() if isinstance(result, datetime) else result
 
 
 class Tree:
@@ -192,7 +142,7 @@ def compile_template(source: str) -> Expression | str:
         whole = body[0].nodes[0]
         if not isinstance(whole, nodes.TemplateData):
             return _compile_parsed(source, whole)
-    names = _check_names(source, template)
+    names = _check(source, template)
     return Expression(source, names, lambda: _ENV.from_string(template).render)
 
 
@@ -240,6 +190,8 @@ def _parse_expression(source: str) -> nodes.Expr:
             )
     except TemplateSyntaxError as error:
         raise ExpressionError(str(error.message), _offset_of_line(source, error.lineno)) from error
+    except RecursionError as error:
+        raise _too_deep() from error
     expression.set_environment(_ENV)
     return expression
 
@@ -249,6 +201,8 @@ def _parse_template(source: str) -> nodes.Template:
         template = _ENV.parse(source)
     except TemplateSyntaxError as error:
         raise ExpressionError(str(error.message), _offset_of_line(source, error.lineno)) from error
+    except RecursionError as error:
+        raise _too_deep() from error
     for statement in template.find_all(nodes.Stmt):
         if not isinstance(statement, _STATEMENTS):
             name = type(statement).__name__.lower()
@@ -259,15 +213,16 @@ def _parse_template(source: str) -> nodes.Template:
 
 
 def _compile_parsed(source: str, expression: nodes.Expr) -> Expression:
+    names = _check(source, nodes.Template([nodes.Output([expression])], lineno=1))
     body: list[nodes.Node] = [nodes.Assign(nodes.Name("result", "store"), expression, lineno=1)]
     template = nodes.Template(body, lineno=1)
     template.set_environment(_ENV)
-    names = _check_names(source, template)
     return Expression(source, names, lambda: TemplateExpression(_ENV.from_string(template), undefined_to_none=False))
 
 
-def _check_names(source: str, template: nodes.Template) -> frozenset[str]:
-    """The names that a template reads; raises for one that cannot exist, and for unknown filters and tests."""
+def _check(source: str, template: nodes.Template) -> frozenset[str]:
+    """The names that a template reads; raises for what cannot exist, and for what could not be compiled."""
+    _check_depth(template)
     variables = list(template.find_all(nodes.Name))
     set_here = {variable.name for variable in variables if variable.ctx == "store"}
     names = frozenset(variable.name for variable in variables if variable.ctx == "load") - set_here
@@ -281,8 +236,22 @@ def _check_names(source: str, template: nodes.Template) -> frozenset[str]:
             raise ExpressionError(f"there is no {kind} {used.name!r}", *_place(rf"\b{used.name}\b", source), hint)
     for looked in template.find_all(nodes.Getattr):
         if looked.attr.startswith("_"):
-            raise ExpressionError(f"{looked.attr!r} is private", *_place(rf"\b{looked.attr}\b", source))
+            hint = f"for a key of this name, write [{looked.attr!r}]"
+            raise ExpressionError(f"{looked.attr!r} is private", *_place(rf"\b{looked.attr}\b", source), hint)
     return names
+
+
+def _check_depth(template: nodes.Template) -> None:
+    level: list[nodes.Node] = [template]
+    for _ in range(_DEEPEST):
+        level = [child for node in level for child in node.iter_child_nodes()]
+        if not level:
+            return
+    raise _too_deep()
+
+
+def _too_deep() -> ExpressionError:
+    return ExpressionError("the expression is nested too deeply", hint="do a part of it in a transform step before")
 
 
 def _place(pattern: str, source: str) -> tuple[int, int]:

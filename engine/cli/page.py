@@ -99,17 +99,18 @@ class Terminal:
 
     def _field(self, field: Field) -> str:
         facts = ", ".join(part for part in (field.type, field.required, _default(field)) if part)
-        lines = [f"{_INDENT}{self._paint(field.name, '36')}  {facts}", self._wrap(field.description, _INDENT * 3)]
+        head = self._wrap(f"{field.name}  {facts}", _INDENT, _INDENT * 3)
+        lines = [head.replace(field.name, self._paint(field.name, "36"), 1), self._wrap(field.description, _INDENT * 3)]
         if field.example:
             lines.append(f"{_INDENT * 3}{self._paint('example:', '2')} {field.example}")
         return "\n".join(lines)
 
-    def _wrap(self, text: str, indent: str) -> str:
+    def _wrap(self, text: str, indent: str, following: str = "") -> str:
         return textwrap.fill(
             text,
             self._width,
             initial_indent=indent,
-            subsequent_indent=indent,
+            subsequent_indent=following or indent,
             break_long_words=False,
             break_on_hyphens=False,
         )

@@ -189,9 +189,9 @@ def _text_after_block(at: _Problem) -> Diagnostic:
 
 
 def _no_value(at: _Problem) -> Diagnostic:
-    text = at.source.text
-    if not text[at.index :].strip():
-        opened = max(text.rfind("["), text.rfind("{"))
+    text, rest = at.source.text, at.source.text[at.index :]
+    if not rest.strip() or rest.startswith(("---", "...")):
+        opened = max(text.rfind(bracket, 0, at.index) for bracket in "[{")
         message, hint = f"this `{text[opened]}` is not closed", "close it at the end of the list or mapping"
         return at.source.error(MALFORMED, message, at.source.span_at(opened), hint)
     return at.error("a value is expected here", "write one, or null")

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -37,7 +38,7 @@ def plain_value(text: str) -> Any:
     if text[0] in "0123456789-+.":
         if _INTEGER.fullmatch(text):
             return int(text)
-        if _FLOAT.fullmatch(text):
+        if _FLOAT.fullmatch(text) and math.isfinite(float(text)):
             return float(text)
         if _BASED.fullmatch(text):
             return int(text, 0)

@@ -27,10 +27,11 @@ def parse(source: Source) -> tuple[list[Document], list[Diagnostic]]:
     """
     documents: list[Document] = []
     diagnostics: list[Diagnostic] = []
-    text = source.text
+    text, start = source.text, -1
     while len(diagnostics) < _MOST_SYNTAX_ERRORS:
         try:
-            documents += (_document(source, root) for root in _compose(text) if not _is_nothing(root))
+            for root in _compose(text):
+                documents.append(_document(source, root))
         except _TooDeep as error:
             diagnostics.append(error.diagnostic(source))
             offset = error.mark.index
@@ -39,11 +40,12 @@ def parse(source: Source) -> tuple[list[Document], list[Diagnostic]]:
             diagnostics.append(diagnostic)
         else:
             break
-        following = _DOCUMENT_START.search(text, offset + 1)
+        following = _DOCUMENT_START.search(text, max(offset, start + 1))
         if following is None:
             break
+        start = following.start()
         # Blanks in the place of what has been read keep the lines, the columns and the offsets of the rest.
-        text = _NOT_A_BREAK.sub(" ", text[: following.start()]) + text[following.start() :]
+        text = _NOT_A_BREAK.sub(" ", text[:start]) + text[start:]
     if not documents and not diagnostics:
         message, hint = "there is no definition in this file", "write one, or remove the file"
         diagnostics.append(source.warning("W101", message, source.span(1, 1), hint))
@@ -56,10 +58,13 @@ def _document(source: Source, root: yaml.Node) -> Document:
     return Document(source, value, root, tuple(builder.diagnostics))
 
 
-def _compose(text: str) -> Iterator[Any]:
+def _compose(text: str) -> Iterator[yaml.Node]:
+    """The root of each document that has anything in it."""
     composer = _Composer(text)
     while composer.check_node():
-        yield composer.get_node()
+        root = composer.get_node()
+        if root is not None and not _is_nothing(root):
+            yield root
 
 
 def _is_nothing(root: yaml.Node) -> bool:

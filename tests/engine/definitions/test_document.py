@@ -83,7 +83,7 @@ def test_span_ends_where_the_value_ends(document: Document) -> None:
         ("plain", "words", (1, 13)),
         ("single", "quotes", (2, 13)),
         ("double", "quotes", (3, 13)),
-        ("escaped", "{{", (4, 19)),
+        ("escaped", "{{", (4, 20)),
         ("doubled", "{{", (5, 17)),
         ("literal", "first", (7, 3)),
         ("literal", "second", (8, 8)),

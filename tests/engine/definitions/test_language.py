@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.definitions.language import check, check_settled
+from engine.definitions.source import Source
+from engine.definitions.yaml import parse
+from tests.engine.definitions.folders import app, pipeline, short
+
+
+def found(spec: str) -> list[str]:
+    [document] = parse(Source(Path("f.yaml"), "f.yaml", pipeline(spec)))[0]
+    return [short(diagnostic) for diagnostic in check(document)]
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ("  steps:\n    - filter: dat.x > 1\n", "8:15 E401 there is no 'dat' here | did you mean 'data'?"),
+        ("  steps:\n    - filter: 'data.x > dat.y'\n", "8:25 E401 there is no 'dat' here | did you mean 'data'?"),
+        ("  steps:\n    - filter: |\n        data.x > 1\n        and dat.y\n", "10:13 E401 there is no 'dat' here"),
+        (
+            "  steps:\n    - filter: '{{ data.x }}'\n",
+            "8:16 E401 an expression is written without braces here | write it bare",
+        ),
+        ("  steps:\n    - split: data.items | lst\n", "8:27 E401 there is no filter 'lst'"),
+        ("  steps:\n    - transform: {a: [1, '{{ date.x }}']}\n", "8:31 E401 there is no 'date' here"),
+        ("  steps:\n    - call: {app: a, path: '/{{ dta.id }}'}\n", "8:34 E401 there is no 'dta' here"),
+        ("  steps:\n    - call: {app: a, headers: {X: '{{ ev.id }}'}}\n", "8:40 E401 there is no 'ev' here"),
+        ("  event: {subject: 'x {{ metadata.key | nope }}'}\n", "7:41 E401 there is no filter 'nope'"),
+        ("  event: {extensions: {a: '{{ dta }}'}}\n", "7:31 E401 there is no 'dta' here"),
+        ("  outputs:\n    - {binding: b, when: data.x =}\n", "8:32 E401 "),
+        ("  outputs:\n    - {binding: b, data: '{{ data.x '}\n", "8:26 E401 "),
+        ("  outputs:\n    - {binding: b, metadata: {k: '{{ nw }}'}}\n", "8:38 E401 there is no 'nw' here"),
+        (
+            "  env: [REGION]\n  steps:\n    - filter: env.REGOIN == 'x'\n",
+            "9:15 E402 the environment variable 'REGOIN' is not listed in `spec.env` | did you mean 'REGION'?",
+        ),
+        (
+            "  steps:\n    - transform: '{{ env[\"ZONE\"] }}'\n",
+            "8:22 E402 the environment variable 'ZONE' is not listed in `spec.env` | add it there: `env: [ZONE]`",
+        ),
+        ("  env: [A, 2B]\n", "7:12 E403 '2B' is not the name of an environment variable"),
+        ("  env: [dapr_api_token]\n", "7:9 E505 the environment variable dapr_api_token belongs to the engine"),
+        ("  event: {datacontenttype: json}\n", "7:28 E404 attribute 'datacontenttype' must be a media type"),
+        ("  event: {type: ''}\n", "7:17 E404 attribute 'type' must be a non-empty string"),
+        ("  event: {extensions: {tenantId: '{{ data.t }}'}}\n", "7:24 E404 attribute 'tenantId': a name has only"),
+        ("  event: {extensions: {tenant: [1]}}\n", "7:32 E404 attribute 'tenant' must be a string"),
+        (
+            "  steps:\n    - call: {app: a, mode: binary, batch: {}}\n",
+            "8:30 E405 `batch` sends many events in one request, and mode binary can hold only one | leave out `mode`",
+        ),
+        (
+            "  steps:\n    - call: {app: a, mode: batch, path: '/{{ data.id }}'}\n",
+            "8:47 E406 'data' differs from event to event, and this request is one for many of them",
+        ),
+        (
+            "  steps:\n    - call: {app: a, batch: {}, headers: {X: '{{ event.id }}'}}\n",
+            "8:51 E406 'event' differs from event to event, and this request is one for many of them",
+        ),
+        (
+            "  steps:\n    - call: {app: {url: 'http://{{ env.HOST }}'}}\n",
+            "8:34 E407 a template is not evaluated here | write the value itself",
+        ),
+        (
+            "  outputs:\n    - {binding: b, operation: '{{ data.op }}'}\n",
+            "8:32 E407 a template is not evaluated here",
+        ),
+        (
+            "  steps:\n    - call: {app: a, headers: {'X Y': z}}\n",
+            "8:32 E408 'X Y' cannot be the name of a header | letters, digits and `-`",
+        ),
+    ],
+)
+def test_check_wrong_language_is_an_error_at_its_character(spec: str, expected: str) -> None:
+    diagnostics = found(spec)
+
+    assert len(diagnostics) == 1
+    assert diagnostics[0].startswith(expected)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "",
+        "  env: [A, B_2]\n  steps:\n    - filter: env.A == env['B_2'] and 'env.X' != env.get('A')\n",
+        "  event: {id: '{{ data.id }}', type: a.b, subject: '', extensions: {tenant: '{{ data.t }}', n: 5}}\n".replace(
+            " subject: '',", ""
+        ),
+        "  steps:\n    - call: {app: a, mode: batch, path: '/{{ env.A }}', headers: {X: '{{ now }}'}}\n  env: [A]\n",
+        "  steps:\n    - call: {app: a, path: '/{{ data.id }}', headers: {X-Tenant: '{{ event.id }}'}}\n",
+        "  steps:\n    - transform: {a: plain, b: [1, null], c: '{{ data.a | map(attribute=\"b\") | list }}'}\n",
+        "  steps:\n    - validate: {properties: {a: {const: '{{ not a template }}'}}}\n",
+    ],
+)
+def test_check_right_language_has_no_error(spec: str) -> None:
+    assert found(spec) == []
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "  steps: text\n  outputs: {a: 1}\n  event: [1]\n  env: A\n",
+        "  steps: [text, null, {call: x}, {call: {headers: [1], path: 5}}, {filter: 5}]\n",
+        "  outputs: [null, {when: [1]}]\n  event: {extensions: 5, type: 3}\n  env: [1, null]\n",
+    ],
+)
+def test_check_leaves_wrong_shapes_to_the_schema(spec: str) -> None:
+    assert found(spec) == []
+
+
+def test_check_settled_finds_a_template_in_the_address_of_an_app() -> None:
+    text = app().replace("http://localhost:8000", '"http://{{ env.HOST }}"')
+    [document] = parse(Source(Path("f.yaml"), "f.yaml", text))[0]
+
+    assert [short(d).split(" | ")[0] for d in check_settled(document)] == [
+        "5:16 E407 a template is not evaluated here"
+    ]

@@ -1,0 +1,73 @@
+"""The docs are true: their definitions pass the check, their commands are parsed, their links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from engine.cli import COMMANDS
+from engine.definitions.check import check
+from engine.definitions.folder import Folder
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted(
+    path
+    for path in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").rglob("*.md"))
+    if ".venv" not in path.parts
+)
+_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)")
+
+
+def blocks(language: str) -> list[tuple[str, str]]:
+    return [
+        (page.relative_to(ROOT).as_posix(), text)
+        for page in PAGES
+        for found, text in _BLOCK.findall(page.read_text())
+        if found == language
+    ]
+
+
+# The reference is generated, and shows what is wrong beside what is right: tests/engine/cli/ sees to it.
+DEFINITIONS = [(page, text) for page, text in blocks("yaml") if "\nkind:" in text and page != "docs/reference.md"]
+
+
+def test_the_pages_are_found() -> None:
+    assert {"README.md", "docs/pipelines.md", "docs/delivery.md"} <= {str(p.relative_to(ROOT)) for p in PAGES}
+
+
+@pytest.mark.parametrize(("page", "text"), DEFINITIONS)
+async def test_the_definitions_of_a_page_pass_the_check(page: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / "page.yaml").write_text(text)
+    report = await check(Folder.load(tmp_path))
+    assert not report.diagnostics, "\n".join(d.as_text() for d in report.diagnostics)
+
+
+@pytest.mark.parametrize(
+    ("page", "line"),
+    [(page, line) for page, text in blocks("sh") for line in re.findall(r"^jackfield [^#&|\n]*", text, re.MULTILINE)],
+)
+def test_the_commands_of_a_page_are_parsed(page: str, line: str) -> None:
+    import argparse
+    import importlib
+
+    command, *arguments = shlex.split(line)[1:]
+    assert command in COMMANDS, page
+    parser = argparse.ArgumentParser()
+    importlib.import_module(f"engine.cli.{command.replace('-', '_')}").configure(parser)
+    parser.parse_args(arguments)  # exits, and so fails, when it does not fit
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
+    missing = [link for link in _LINK.findall(page.read_text()) if not (page.parent / link).exists()]
+    assert not missing
+
+
+def test_the_make_targets_that_the_readme_names_exist() -> None:
+    named = set(re.findall(r"^make (\w+)", (ROOT / "README.md").read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert {"demo", "test"} <= named <= targets

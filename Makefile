@@ -9,7 +9,7 @@ help:
 	@echo "make demo [DEMO_SECONDS=15]   the example app and the pipelines of pipelines/"
 	@echo "make test                     all tests"
 	@echo "make check                    format, lint, types, schemas up to date"
-	@echo "make schemas                  write schemas/ and docs/reference/ anew from the models"
+	@echo "make schemas                  write schemas/ and docs/reference.md anew from the models"
 	@echo "make bench                    the measured comparisons of benchmarks/"
 
 demo: $(VENV)/run
@@ -30,6 +30,7 @@ format: $(VENV)/develop
 
 schemas: $(VENV)/develop
 	$(BIN)/python -m engine.definitions.schemas
+	$(BIN)/jackfield explain --all --format markdown > docs/reference.md
 
 bench: $(VENV)/develop
 	$(BIN)/python -m benchmarks

@@ -101,7 +101,7 @@ class QueueToQueue(Project):
         return run
 
     async def finished(self) -> None:
-        while self.is_waiting():
+        while self.is_waiting():  # noqa: ASYNC110 - another process empties the queue
             await asyncio.sleep(0.005)
 
     async def undisturbed(self) -> float:

@@ -25,7 +25,6 @@ from bindings.store import Store
 from engine.errors import EventError
 from engine.event import Attribute, Event
 
-
 Redelivery: TypeAlias = Literal["native", "store", "none"]
 
 

@@ -125,4 +125,6 @@ class BindingMetadata(Metadata):
         examples=["input, output"],
         pattern=r"^\s*(input|output)\s*(,\s*(input|output)\s*)?$",
     )
-    route: str | None = Field(None, description="The app's path for Dapr's input binding calls; default: the name.")
+    route: str | None = Field(
+        None, description="The app's path for Dapr's input binding calls; default: the name.", examples=["/orders"]
+    )

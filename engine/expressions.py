@@ -184,7 +184,7 @@ def _parse_expression(source: str) -> nodes.Expr:
         if not parser.stream.eos:
             token = parser.stream.current
             raise ExpressionError(
-                f"{token.value!r} is not expected after the end of the expression",
+                f"{str(token.value)!r} is not expected after the end of the expression",
                 max(source.rfind(str(token.value)), 0),
                 len(str(token.value)),
             )

@@ -34,6 +34,7 @@ class TextSink:
         "started": ("▶", "36"),
         "swapped": ("⇄", "36"),
         "stopped": ("■", "36"),
+        "draining": ("■", "36"),
         "refused": ("!", "31"),
         "waiting": ("…", "33"),
         "error": ("!", "31"),

@@ -42,6 +42,7 @@ async def run_folder(arguments: argparse.Namespace) -> int:
         await asyncio.wait({following, asyncio.ensure_future(stopped.wait())}, return_when=asyncio.FIRST_COMPLETED)
         if following.done():
             following.result()
+        sink.write("draining", "jackfield", f"finishes what is under way, at most {arguments.drain}", {})
     finally:
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)

@@ -127,14 +127,17 @@ def _format(text: Any, *values: Any, **named: Any) -> str:
 
 
 def _replace(text: Any, old: Any, new: Any, count: int | None = None) -> str:
-    text, old, new = str(text), str(old), str(new)
-    _check_size(text.count(old) * len(new), "`replace`")
-    return text.replace(old, new, -1 if count is None else count)
+    whole, part, by = str(text), str(old), str(new)
+    _check_size(whole.count(part) * len(by), "`replace`")
+    return whole.replace(part, by, -1 if count is None else count)
 
 
 def _join_texts(separator: str, items: Iterable[Any]) -> str:
-    texts = [str(as_text(item)) for item in items]
-    _check_size(len(separator) * len(texts) + sum(map(len, texts)), "`join`")
+    texts, size = [], 0
+    for item in items:
+        texts.append(text := str(as_text(item)))
+        size += len(text) + len(separator)
+        _check_size(size, "`join`")
     return separator.join(texts)
 
 

@@ -15,7 +15,11 @@ class ComponentSpec(DaprModel):
     version: str = Field("v1", description="The version of the component type.", examples=["v1"])
     ignore_errors: Flag = Field(False, description="Whether the engine goes on without it when it cannot be opened.")
     init_timeout: Duration = Field(5.0, description="The most time for opening it.", examples=["5s"])
-    metadata: list[NameValuePair] = Field(default_factory=list, description="Its settings.")
+    metadata: list[NameValuePair] = Field(
+        default_factory=list,
+        description="Its settings, each with a name and a value.",
+        examples=[[{"name": "schedule", "value": "@every 5s"}]],
+    )
 
 
 class Component(DaprModel):
@@ -26,4 +30,6 @@ class Component(DaprModel):
     metadata: DaprMeta
     spec: ComponentSpec
     auth: Auth | None = None
-    scopes: list[str] = Field(default_factory=list, description="The app ids that may use it; empty means all.")
+    scopes: list[str] = Field(
+        default_factory=list, description="The app ids that may use it; empty means all.", examples=[["orders"]]
+    )

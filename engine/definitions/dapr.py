@@ -2,36 +2,54 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from engine.definitions.model import Auth, DaprMeta, DaprModel, NameValuePair
 
+_Scopes = Annotated[
+    list[str], Field(description="The app ids that it is for; empty means all.", examples=[["checkout", "orders"]])
+]
+
 
 class BulkSubscribe(DaprModel):
-    enabled: bool = False
-    max_messages_count: int | None = None
-    max_await_duration_ms: int | None = None
+    """Whether the app gets several messages in one call."""
+
+    enabled: bool = Field(False, description="Whether it does.", examples=[True])
+    max_messages_count: int | None = Field(None, description="The most messages in one call.", examples=[100])
+    max_await_duration_ms: int | None = Field(
+        None, description="How many milliseconds a call that is not full waits for more.", examples=[40]
+    )
 
 
 class Rule(DaprModel):
-    match: str = Field("", description="A CEL expression over `event`; empty matches all.")
-    path: str = Field(description="The app's path.")
+    """The path for the messages that an expression is true for."""
+
+    match: str = Field(
+        "", description="A CEL expression over `event`; empty matches all.", examples=['event.type == "order.created"']
+    )
+    path: str = Field(description="The app's path.", examples=["/orders"])
 
 
 class Routes(DaprModel):
-    rules: list[Rule] = Field(default_factory=list)
-    default: str | None = None
+    rules: list[Rule] = Field(default_factory=list, description="The first one that matches counts.")
+    default: str | None = Field(None, description="The app's path for what no rule matches.", examples=["/others"])
 
 
 class SubscriptionSpec(DaprModel):
-    pubsubname: str = Field(description="The pub/sub component.")
-    topic: str
-    route: str | None = Field(None, description="The app's path (v1alpha1).")
+    pubsubname: str = Field(description="The pub/sub component.", examples=["pubsub"])
+    topic: str = Field(description="The topic that is subscribed to.", examples=["orders"])
+    route: str | None = Field(None, description="The app's path (v1alpha1).", examples=["/orders"])
     routes: Routes | None = Field(None, description="The app's paths by rule (v2alpha1).")
-    metadata: dict[str, str] = Field(default_factory=dict)
-    dead_letter_topic: str | None = None
+    metadata: dict[str, str] = Field(
+        default_factory=dict,
+        description="Metadata of the subscription, for the pub/sub component.",
+        examples=[{"rawPayload": "true"}],
+    )
+    dead_letter_topic: str | None = Field(
+        None, description="The topic for messages that cannot be delivered.", examples=["poison-orders"]
+    )
     bulk_subscribe: BulkSubscribe | None = None
 
 
@@ -42,7 +60,7 @@ class Subscription(DaprModel):
     kind: Literal["Subscription"]
     metadata: DaprMeta
     spec: SubscriptionSpec
-    scopes: list[str] = Field(default_factory=list)
+    scopes: _Scopes = Field(default_factory=list)
 
 
 class Resiliency(DaprModel):
@@ -51,8 +69,8 @@ class Resiliency(DaprModel):
     api_version: Literal["dapr.io/v1alpha1"]
     kind: Literal["Resiliency"]
     metadata: DaprMeta
-    spec: dict[str, Any]
-    scopes: list[str] = Field(default_factory=list)
+    spec: dict[str, Any] = Field(examples=[{"policies": {"timeouts": {"short": "5s"}}}])
+    scopes: _Scopes = Field(default_factory=list)
 
 
 class Configuration(DaprModel):
@@ -61,13 +79,18 @@ class Configuration(DaprModel):
     api_version: Literal["dapr.io/v1alpha1"]
     kind: Literal["Configuration"]
     metadata: DaprMeta
-    spec: dict[str, Any]
+    spec: dict[str, Any] = Field(examples=[{"tracing": {"samplingRate": "1"}}])
 
 
 class HTTPEndpointSpec(DaprModel):
-    base_url: str
-    headers: list[NameValuePair] = Field(default_factory=list)
-    client_tls: dict[str, Any] | None = Field(None, alias="clientTLS")
+    base_url: str = Field(description="What the paths of requests are added to.", examples=["https://api.example.com"])
+    headers: list[NameValuePair] = Field(default_factory=list, description="Sent with each request.")
+    client_tls: dict[str, Any] | None = Field(
+        None,
+        alias="clientTLS",
+        description="The certificates for TLS, as Dapr writes them.",
+        examples=[{"rootCA": {"secretKeyRef": {"name": "tls", "key": "ca"}}}],
+    )
 
 
 class HTTPEndpoint(DaprModel):
@@ -78,4 +101,4 @@ class HTTPEndpoint(DaprModel):
     metadata: DaprMeta
     spec: HTTPEndpointSpec
     auth: Auth | None = None
-    scopes: list[str] = Field(default_factory=list)
+    scopes: _Scopes = Field(default_factory=list)

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from engine.cloudevents import validate
 from engine.definitions.diagnostic import Diagnostic
 from engine.definitions.document import Document, Step
+from engine.definitions.expression_errors import explained
 from engine.environment import belongs_to_engine
 from engine.errors import Permanent
 from engine.expressions import ExpressionError, compile_expression, compile_template
@@ -78,7 +79,7 @@ def _names(text: str, bare: bool) -> frozenset[str] | ExpressionError:
     try:
         compiled = compile_expression(text) if bare else compile_template(text)
     except ExpressionError as error:
-        return error
+        return explained(text, bare, error)
     return frozenset() if isinstance(compiled, str) else compiled.names
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 Name = Annotated[
@@ -25,7 +25,17 @@ class Model(BaseModel):
 
 
 class DaprModel(Model):
-    """A part of a document as Dapr writes it. Dapr ignores what it does not know; we say that it is not known."""
+    """A part of a document as Dapr writes it. Dapr ignores what it does not know; we say that it is not known.
+
+    A field that is left empty (`scopes:`) is as good as absent, as everywhere in Kubernetes.
+    """
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty(cls, fields: Any) -> Any:
+        return (
+            {key: value for key, value in fields.items() if value is not None} if isinstance(fields, dict) else fields
+        )
 
 
 class ObjectMeta(Model):
@@ -33,7 +43,9 @@ class ObjectMeta(Model):
 
     name: Name
     description: str = Field(
-        "", description="What it is for, in a sentence: shown by `jackfield` wherever it is named."
+        "",
+        description="What it is for, in a sentence: shown by `jackfield` wherever it is named.",
+        examples=["A thumbnail for every picture that is uploaded."],
     )
 
 
@@ -41,17 +53,29 @@ class DaprMeta(DaprModel):
     """The head of a Dapr document, as Kubernetes has it."""
 
     name: Name
-    namespace: str | None = Field(None, description="Dapr's namespace; read, and without effect outside Kubernetes.")
-    labels: dict[str, str] = Field(default_factory=dict, description="Kubernetes labels; read, and without effect.")
-    annotations: dict[str, str] = Field(default_factory=dict, description="Kubernetes annotations; without effect.")
+    namespace: str | None = Field(
+        None, description="Dapr's namespace; read, and without effect outside Kubernetes.", examples=["production"]
+    )
+    labels: dict[str, str] = Field(
+        default_factory=dict, description="Kubernetes labels; read, and without effect.", examples=[{"team": "shop"}]
+    )
+    annotations: dict[str, str] = Field(
+        default_factory=dict,
+        description="Kubernetes annotations; read, and without effect.",
+        examples=[{"owner": "shop@example.com"}],
+    )
 
 
 class SecretKeyRef(DaprModel):
+    """A key of a secret in a secret store."""
+
     name: str = Field(description="The secret's name in the secret store.", examples=["rabbitmq"])
     key: str = Field("", description="The key within the secret; default: its name.", examples=["password"])
 
 
 class Auth(DaprModel):
+    """Where the secrets of this document are."""
+
     secret_store: str = Field(description="The secret store component that `secretKeyRef` reads.", examples=["secrets"])
 
 

@@ -31,13 +31,19 @@ class Envelope(Model):
     """How the CloudEvents envelope is made. Every value is a template; what is absent comes from the binding."""
 
     id: str | None = Field(
-        None, description="Must be the same when the same message comes again; default: the binding's."
+        None,
+        description="Must be the same when the same message comes again; default: the binding's.",
+        examples=["{{ data.orderId }}"],
     )
     type: str | None = Field(None, description="CloudEvents `type`.", examples=["com.example.order.created"])
-    source: str | None = Field(None, description="CloudEvents `source`, a URI reference; default: `/COMPONENT`.")
+    source: str | None = Field(
+        None, description="CloudEvents `source`, a URI reference; default: `/COMPONENT`.", examples=["/shop/orders"]
+    )
     subject: str | None = Field(None, description="CloudEvents `subject`.", examples=["{{ metadata.key }}"])
     datacontenttype: str | None = Field(None, description="The media type of the data.", examples=["application/json"])
-    dataschema: str | None = Field(None, description="A URI of the schema of the data.")
+    dataschema: str | None = Field(
+        None, description="A URI of the schema of the data.", examples=["https://example.com/schemas/order.json"]
+    )
     extensions: dict[str, Any] = Field(
         default_factory=dict,
         description="CloudEvents extension attributes: lower-case letters and digits.",

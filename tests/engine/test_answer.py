@@ -299,7 +299,9 @@ def test_error_of_a_result_is_in_its_message() -> None:
 
 
 def test_long_error_of_a_result_is_cut() -> None:
-    [verdict] = answer.of_batch([event()], reply({"results": [{"id": "a", "status": 400, "error": "x" * 10_000}]}, JSON))
+    [verdict] = answer.of_batch(
+        [event()], reply({"results": [{"id": "a", "status": 400, "error": "x" * 10_000}]}, JSON)
+    )
     assert len(str(verdict)) < 600
 
 

@@ -51,7 +51,7 @@ async def sending(*parts: bytes, then: str = "close") -> AsyncIterator[str]:
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     try:
-        yield "http://127.0.0.1:{}".format(server.sockets[0].getsockname()[1])
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
         over.set()
         server.close()
@@ -132,7 +132,7 @@ async def test_request_carries_method_path_headers_body_and_token(session: aioht
         return web.Response()
 
     async with serving(handle) as url:
-        client = AppClient(session, "shop", url + "api/", token="s3cret")  # noqa: S106
+        client = AppClient(session, "shop", url + "api/", token="s3cret")
         await client.send("PUT", "/orders?dry=1", {"Content-Type": "text/plain", "ce-id": "a"}, b"kit", 5)
         await client.send("POST", "orders", {}, None, 5)
     assert [request.method for request in seen] == ["PUT", "POST"]
@@ -265,7 +265,11 @@ BROKEN = {
     "closed": ([], "close", "closed the connection without an answer"),
     "reset": ([], "reset", "closed the connection without an answer"),
     "half a body": ([b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nhalf"], "close", "broke off in the middle"),
-    "half a chunk": ([b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe"], "close", "broke off in the middle"),
+    "half a chunk": (
+        [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe"],
+        "close",
+        "broke off in the middle",
+    ),
     "bad chunk": ([b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhi\r\n"], "close", "not HTTP"),
     "bad gzip": ([b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\nhi"], "close", "broke off"),
     "ssh": ([b"SSH-2.0-OpenSSH_9.6\r\n"], "close", "not HTTP: Bad status line"),

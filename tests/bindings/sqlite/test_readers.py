@@ -119,6 +119,23 @@ async def test_claims_of_a_process_that_lives_stay_until_they_expire(database: D
     assert [(message.id, message.attempt) for message in await queue.read(10)] == [("1", 2), ("2", 2)]
 
 
+async def test_restart_does_not_free_the_claims_of_another_process_that_lives(tmp_path: Path) -> None:
+    path = tmp_path / "queues.db"
+    database = await Database.acquire(path)
+    queue = SqliteQueue(database, "source", SystemClock())
+    await queue.put([Message("0", b""), Message("1", b""), Message("2", b""), Message("3", b"")])
+    await queue.settle(settled(await queue.read(1)))
+    async with process(path, CLAIM) as reader:
+        await lines(reader, 1)
+        await queue.close()
+        await database.release()
+        database = await Database.acquire(path)
+        queue = SqliteQueue(database, "source", SystemClock())
+        assert [message.id for message in await queue.read(10)] == ["3"]
+    await queue.close()
+    await database.release()
+
+
 async def test_kill_at_any_instant_loses_nothing(tmp_path: Path) -> None:
     path = tmp_path / "queues.db"
     expected = {str(number) for number in range(200)}

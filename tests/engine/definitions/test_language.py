@@ -115,6 +115,4 @@ def test_check_settled_finds_a_template_in_the_address_of_an_app() -> None:
     text = app().replace("http://localhost:8000", '"http://{{ env.HOST }}"')
     [document] = parse(Source(Path("f.yaml"), "f.yaml", text))[0]
 
-    assert [short(d).split(" | ")[0] for d in check_settled(document)] == [
-        "5:16 E407 a template is not evaluated here"
-    ]
+    assert [short(d).split(" | ")[0] for d in check_settled(document)] == ["5:16 E407 a template is not evaluated here"]

@@ -58,7 +58,10 @@ def values(text: str) -> list[object]:
         ("a: \x07\n", "1:4 E104 the character U+0007 may not be in YAML: control characters are not allowed"),
         ("a: 1\nb: 2\na: 3\n", "3:1 E106 the key 'a' is here a second time | keep one of the two"),
         ("1: x\n'1': y\n", "2:1 E106 the key '1' is here a second time | keep one of the two"),
-        ("a: !!python/object:os.system x\n", "1:4 E110 the tag !!python/object:os.system has no meaning in a definition"),
+        (
+            "a: !!python/object:os.system x\n",
+            "1:4 E110 the tag !!python/object:os.system has no meaning in a definition",
+        ),
         ("a: !secret x\n", "1:4 E110 the tag !secret has no meaning in a definition | leave it out"),
         ("<<: 3\n", "1:5 E110 `<<` merges mappings, and this is none | write `<<: *name`"),
         ("", "1:1 W101 there is no definition in this file | write one, or remove the file"),
@@ -93,7 +96,9 @@ def test_parse_very_many_broken_documents_stops_after_twenty() -> None:
     assert len(found("a: 'x\n---\n" * 5000)) == 20
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000, "{a: " * 100_000, "- " * 100_000, "".join(f"{' ' * i}a:\n" for i in range(1000))])
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, "{a: " * 100_000, "- " * 100_000, "".join(f"{' ' * i}a:\n" for i in range(1000))]
+)
 def test_parse_deep_nesting_is_an_error(text: str) -> None:
     diagnostics = found(text)
 

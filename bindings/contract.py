@@ -17,13 +17,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
-
-from aiohttp import web
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 from bindings.store import Store
 from engine.errors import EventError
 from engine.event import Attribute, Event
+
+if TYPE_CHECKING:
+    from aiohttp import web
 
 Redelivery: TypeAlias = Literal["native", "store", "none"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,9 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from engine.errors import DefinitionError, EventError, Permanent, Retryable, Unavailable, of_status, retry_after
+
+
+_WRITTEN_AT_ONCE = 2**20  # bytes; aiohttp writes a larger body in pieces only when it is a file
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +73,9 @@ class AppClient:
     def _request(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
     ) -> contextlib.AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        data = io.BytesIO(body) if body and len(body) > _WRITTEN_AT_ONCE else body
         return self._session.request(
-            method, url, headers={**headers, **self._headers}, data=body, allow_redirects=False
+            method, url, headers={**headers, **self._headers}, data=data, allow_redirects=False
         )
 
     @contextlib.contextmanager

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from functools import partial
 
 from bindings.contract import Clock
 from bindings.store import DeadLetter, Store
 from engine.definitions.pipeline import Retry
-from engine.errors import EventError, JackfieldError
+from engine.errors import EventError
 from engine.passage import Passage
-from engine.retry import backoff
+from engine.retry import insist
 
 _log = logging.getLogger("jackfield.dead_letters")
 _RETRY = Retry(initial=0.2, max=10.0)
@@ -41,12 +42,5 @@ def letter_of(passage: Passage, pipeline: str, revision: str, stage: str, error:
 
 async def keep(store: Store, letters: Sequence[DeadLetter], clock: Clock) -> None:
     """Returns when the letters are durable, however long it takes: until then their messages are not settled."""
-    tries = 0
-    while True:
-        try:
-            return await store.add_dead_letters(letters)
-        except JackfieldError as error:
-            tries += 1
-            wait = backoff(_RETRY, tries)
-            _log.error("%d dead letters could not be stored, next try in %.1f s: %s", len(letters), wait, error)
-            await clock.sleep(wait)
+    what = f"{len(letters)} dead letters could not be stored"
+    await insist(partial(store.add_dead_letters, letters), _RETRY, clock, _log, what)

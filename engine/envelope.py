@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -10,7 +11,7 @@ from engine.cloudevents import validate
 from engine.definitions.pipeline import Envelope
 from engine.errors import Permanent
 from engine.event import JSON_TYPE, Attribute, Event
-from engine.expressions import Scope, compile_tree
+from engine.expressions import Scope, compile_tree, text_of
 from engine.passage import Passage
 
 
@@ -67,8 +68,9 @@ class EnvelopeMaker:
             values = self._template.evaluate(Scope(event, passage.metadata, self._env, now))
             for name, value in values.items():
                 if not isinstance(value, str | int | bool):
-                    raise Permanent(f"event.{name} must be a text, a whole number or a boolean, not {value!r}")
-            texts = {name: str(value) if name in Envelope.model_fields else value for name, value in values.items()}
+                    shown = reprlib.repr(value)
+                    raise Permanent(f"event.{name} must be a text, a whole number or a boolean, not {shown}")
+            texts = {name: text_of(value) if name in Envelope.model_fields else value for name, value in values.items()}
             event = event.replace(**texts)
         validate(event.attributes)
         return event

@@ -78,7 +78,7 @@ class Event:
             what = "JSON" if is_json(self.content_type) else "UTF-8 text"
             raise Permanent(f"the data is not {what}, as its content type says: {error}") from error
 
-    def replace(self, **attributes: Attribute) -> Event:
+    def replace(self, /, **attributes: Attribute) -> Event:
         """The same event with some attributes set anew; parsed data is kept unless its content type changes."""
         changed = Event({**self.attributes, **attributes}, self.data)
         if "datacontenttype" not in attributes:
@@ -107,14 +107,14 @@ class Event:
 
 
 def encode(value: Any) -> tuple[bytes | None, str]:
-    """A value as data and its content type; raises `Permanent` for what JSON cannot hold."""
+    """A value as data and its content type; raises `Permanent` for what JSON or UTF-8 cannot hold."""
     if value is None:
         return None, JSON_TYPE
     if isinstance(value, bytes):
         return value, "application/octet-stream"
-    if isinstance(value, str):
-        return value.encode(), "text/plain"
     try:
+        if isinstance(value, str):
+            return value.encode(), "text/plain"
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode(), JSON_TYPE
     except (TypeError, ValueError, RecursionError) as error:
-        raise Permanent(f"cannot be written as JSON: {error}") from error
+        raise Permanent(f"the data cannot be written: {error}") from error

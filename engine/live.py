@@ -64,13 +64,15 @@ class LiveFolder:
         folder = self._folder = Folder.load(self._root, self._folder)
         report = await check(folder)
         broken = {d.span.file for d in report.diagnostics if d.severity is Severity.ERROR}
-        fallen_back = folder
+        if not broken:
+            self._good = dict(folder.files)
+            return report
+        runs = folder
         for path, file in folder.files.items():
             if file.shown not in broken:
                 self._good[path] = file
-            elif path in self._good:
-                fallen_back = fallen_back.replace(path, self._good[path])
+            else:
+                # What never was good takes no name from what runs.
+                runs = runs.replace(path, self._good.get(path) or file.without(report.refused))
         self._good = {path: file for path, file in self._good.items() if path in folder.files}
-        if fallen_back is folder:
-            return report
-        return Report(report.diagnostics, (await check(fallen_back)).definitions)
+        return Report(report.diagnostics, (await check(runs)).definitions)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
 from bindings.contract import Clock
 from bindings.manifest import ComponentType
@@ -26,7 +27,7 @@ def component_type(name: str) -> ComponentType:
     if point is None:
         hint = close_match(name, component_types()) or "`jackfield explain` lists the component types"
         raise DefinitionError(f"there is no component type {name!r}", hint=hint)
-    manifest = point.load()
+    manifest = _load(point)
     if not isinstance(manifest, ComponentType):
         raise DefinitionError(f"the entry point of {name!r} is not a ComponentType: {point.value}")
     return manifest
@@ -39,5 +40,12 @@ def open_store(url: str, clock: Clock) -> Store:
     if scheme not in points:
         hint = close_match(scheme, points) or f"the schemes are {', '.join(sorted(points))}"
         raise DefinitionError(f"there is no store for {url!r}", hint=hint)
-    store: Store = points[scheme].load()(url, clock)
+    store: Store = _load(points[scheme])(url, clock)
     return store
+
+
+def _load(point: EntryPoint) -> Any:
+    try:
+        return point.load()
+    except (ImportError, AttributeError) as error:
+        raise DefinitionError(f"{point.name} cannot be loaded from {point.value}: {error}") from error

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from types import TracebackType
 from typing import Any, Self
-
-import yaml
 
 from bindings.contract import Clock
 from bindings.store import Store
@@ -15,6 +12,7 @@ from engine.definitions.app import App
 from engine.definitions.check import Definitions
 from engine.definitions.folder import Located
 from engine.definitions.pipeline import InlineBinding, Pipeline
+from engine.definitions.schema_files import load_schema
 from engine.definitions.settings import inline_settings, settings
 from engine.errors import DefinitionError
 from engine.registry import component_type
@@ -70,6 +68,4 @@ def schema_of(pipeline: Located[Pipeline], schema: str | dict[str, Any]) -> Any:
     """The JSON Schema of a `validate` step; a file has been checked with the definition."""
     if isinstance(schema, dict):
         return schema
-    path = pipeline.document.path.parent / schema
-    text = path.read_text(encoding="utf-8")
-    return json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    return load_schema(pipeline.document.path.parent / schema)

@@ -1,11 +1,14 @@
-"""When an event is tried again."""
+"""When something is tried again."""
 
 from __future__ import annotations
 
+import logging
 import random
+from collections.abc import Awaitable, Callable
 
+from bindings.contract import Clock
 from engine.definitions.pipeline import Retry
-from engine.errors import Retryable
+from engine.errors import JackfieldError, Retryable
 
 
 def backoff(retry: Retry, tries: int, error: Retryable | None = None, draw: float | None = None) -> float:
@@ -14,8 +17,26 @@ def backoff(retry: Retry, tries: int, error: Retryable | None = None, draw: floa
     A Retry-After that the other side sent is the least that is waited. `draw` in 0..1 replaces the random number.
     Source: M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015 ("equal jitter").
     """
-    exponent = min(tries - 1, 64)  # beyond, the power would overflow; `max` has long been reached
-    wait = min(retry.max, retry.initial * retry.multiplier**exponent)
+    try:
+        wait = min(retry.max, retry.initial * retry.multiplier ** (tries - 1))
+    except OverflowError:
+        wait = retry.max if retry.initial else 0.0
     if retry.jitter:
         wait = wait / 2 + wait / 2 * (random.random() if draw is None else draw)
     return max(wait, (error.after if error else None) or 0.0)
+
+
+async def insist(
+    action: Callable[[], Awaitable[None]], retry: Retry, clock: Clock, log: logging.Logger, what: str
+) -> None:
+    """Repeats what must succeed before anything else happens, however long it takes. `what` heads the log line."""
+    tries = 0
+    while True:
+        try:
+            return await action()
+        except Exception as error:
+            tries += 1
+            wait = backoff(retry, tries)
+            bug = None if isinstance(error, JackfieldError) else error
+            log.warning("%s, next try in %.1f s: %s", what, wait, error, exc_info=bug)
+            await clock.sleep(wait)

@@ -8,6 +8,7 @@ from typing import cast
 
 from bindings.contract import Clock, Context, SecretStore
 from bindings.store import Store
+from engine.components import Use, open_within
 from engine.definitions.component import Component
 from engine.definitions.folder import Located
 from engine.definitions.model import SecretKeyRef
@@ -73,8 +74,9 @@ class Secrets:
             try:
                 self._read[store, name] = await opened.get(name)
             except KeyError as error:
-                reason = f": {error.args[0]}" if error.args and error.args[0] != name else ""
-                raise SecretError("E503", f"{store!r} does not hold the secret {name!r}{reason}", part="name") from None
+                reason = str(error.args[0]) if error.args else name
+                message = reason if reason != name else f"there is no secret {name!r}"
+                raise SecretError("E503", f"secret store {store!r}: {message}", part="name") from None
             except JackfieldError as error:
                 raise SecretError("E502", f"the secret store {store!r} does not answer: {error}") from error
         return self._read[store, name]
@@ -90,16 +92,14 @@ class Secrets:
             raise SecretError("E501", f"there is no secret store {name!r}")
         self._opening.add(name)
         try:
-            context = Context(name, cast(Store, self._store), self._clock)
-            opened = factory(await settings(component, self), context)
-            await opened.open()
-        except SecretError:
-            raise
-        except JackfieldError as error:
+            values = await settings(component, self)
+            opened = factory(values, Context(name, cast(Store, self._store), self._clock))
+            manifest, timeout = component_type(component.model.spec.type), component.model.spec.init_timeout
+            return await open_within(opened, Use(name, manifest, values, name, timeout))
+        except (JackfieldError, ImportError) as error:
             raise SecretError("E502", f"the secret store {name!r} cannot be opened: {error}") from error
         finally:
             self._opening.discard(name)
-        return opened
 
 
 def environment_value(variable: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 
 from aiohttp import web
@@ -34,10 +35,10 @@ class Server:
         site = web.TCPSite(self._runner, self.host, self.port)
         try:
             await site.start()
-        except OSError as error:
+        except (OSError, OverflowError) as error:
             await self._runner.cleanup()
-            hint = "choose another one with --http-port"
-            raise DefinitionError(f"cannot listen on {self.host}:{self.port}: {error.strerror}", hint=hint) from error
+            hint = "choose another one with --http-port or --host"
+            raise DefinitionError(f"cannot listen on {self.host}:{self.port}: {_reason(error)}", hint=hint) from error
         self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
@@ -59,3 +60,9 @@ class Server:
             body = {"error": f"there is no webhook {name!r}", "hint": hint}
             return web.Response(status=404, text=json.dumps(body), content_type="application/json")
         return await webhook.handle(request)
+
+
+def _reason(error: Exception) -> str:
+    # asyncio puts a sentence of its own before the system's.
+    number = error.errno if isinstance(error, OSError) else None
+    return os.strerror(number) if number and number > 0 else str(error)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 from bindings.contract import Clock, Settled
 from engine.definitions.pipeline import Retry
-from engine.errors import JackfieldError
-from engine.retry import backoff
+from engine.retry import insist
 
 _log = logging.getLogger("jackfield.settle")
 _RETRY = Retry(initial=0.1, max=5.0)
@@ -50,18 +50,8 @@ class Settler:
         try:
             while self._waiting:
                 settled, self._waiting = self._waiting, []
-                await self._settle(settled)
+                what = f"{len(settled)} outcomes could not be settled"
+                await insist(partial(self._input.settle, settled), _RETRY, self._clock, _log, what)
                 self._on_settled(settled)
         finally:
             self._task = None
-
-    async def _settle(self, settled: Sequence[Settled]) -> None:
-        tries = 0
-        while True:
-            try:
-                return await self._input.settle(settled)
-            except JackfieldError as error:
-                tries += 1
-                wait = backoff(_RETRY, tries)
-                _log.warning("%d outcomes could not be settled, next try in %.1f s: %s", len(settled), wait, error)
-                await self._clock.sleep(wait)

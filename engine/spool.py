@@ -48,14 +48,19 @@ class Spool:
         try:
             await asyncio.wait({reading, self._pump}, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
-            reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
+            await self._give_up(reading)
             raise
         if not reading.done():
-            reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
+            await self._give_up(reading)
             self._pump.result()
         return reading.result()
+
+    async def _give_up(self, reading: asyncio.Future[Sequence[Received]]) -> None:
+        """Messages may have come in the moment of the cancellation; they go back to the queue."""
+        reading.cancel()
+        await asyncio.wait({reading})
+        if not reading.cancelled() and reading.exception() is None:
+            await self.settle([Settled(message, Outcome.RELEASED) for message in reading.result()])
 
     async def settle(self, settled: Sequence[Settled]) -> None:
         await self._queue.settle(settled)
@@ -64,5 +69,7 @@ class Spool:
         if self._pump is not None:
             self._pump.cancel()
             await asyncio.gather(self._pump, return_exceptions=True)
-        await self._inner.close()
-        await self._queue.close()
+        try:
+            await self._inner.close()
+        finally:
+            await self._queue.close()

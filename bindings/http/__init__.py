@@ -36,12 +36,6 @@ spec:
       value: https://api.example.com/orders
     - name: responseTimeout
       value: 10s
-    - name: securityTokenHeader
-      value: Authorization
-    - name: securityToken
-      secretKeyRef:
-        name: orders-api
-        key: token
 """,
     input=_input,
     output=_output,

@@ -11,7 +11,7 @@ from engine.definitions.definition import Definition
 from engine.definitions.diagnostic import Diagnostic
 from engine.definitions.document import Document
 from engine.definitions.language import template_error
-from engine.definitions.metadata import Entry, Path, entries_of_list, entries_of_mapping, repeated
+from engine.definitions.metadata import Entry, Path, entries_of_list, entries_of_mapping, repeated, secret_names
 from engine.definitions.settings import Resolved, build
 from engine.definitions.uses import ComponentUse
 from engine.environment import belongs_to_engine
@@ -63,6 +63,14 @@ class Binding:
                 if name not in given:
                     given.add(name)  # once is enough
                     yield self._missing(name, use)
+
+    def secret_lines(self) -> Iterator[tuple[str, int]]:
+        """The lines, by file and number, in which a secret stands in the clear."""
+        names = secret_names(self.manifest.metadata)
+        for entry in self.entries:
+            if entry.name in names and not entry.is_reference:
+                span = self.document.span(entry.path)
+                yield from ((span.file, line) for line in range(span.line, span.end_line + 1))
 
     def _missing(self, name: str, use: ComponentUse) -> Diagnostic:
         message = f"as an {use.direction}, {self.manifest.name} needs the metadata field `{name}`"

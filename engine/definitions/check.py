@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from engine.clock import SystemClock
@@ -73,6 +73,7 @@ class _Checker:
         self._bindings: dict[Definition, Binding] = {}
         self._references = References(names, self._found, self._bindings)
         self._schema_files = SchemaFiles()
+        self._secret_lines: set[tuple[str, int]] = set()
         self._stores: dict[str, Located[Component]] = {}
         self.secrets = Secrets(self._stores, None, SystemClock())
         self._with_secrets = with_secrets
@@ -89,6 +90,7 @@ class _Checker:
                 self._found.add(component, [binding])
             elif binding is not None:
                 self._bindings[component] = binding
+                self._secret_lines.update(binding.secret_lines())
                 self._found.add(component, binding.check())
                 self._found.add(component, binding.check_requirements(uses[component.name]))
         for component in sorted(self._bindings, key=self._dependence):
@@ -102,9 +104,8 @@ class _Checker:
     async def _check_values(self, component: Definition, binding: Binding) -> None:
         references = [entry.path for entry in binding.entries if entry.secret is not None]
         store_path = ("auth", "secretStore")
-        wrong_store = list(self._references.check_secret_store(component.document, store_path, references))
         if references or component.document.get(store_path) is not None:
-            self._found.add(component, wrong_store)
+            self._found.add(component, self._references.check_secret_store(component.document, store_path, references))
         if self._found.first_error(component) is None:
             secrets = self.secrets if self._with_secrets else None
             store = str(component.document.get(store_path) or "")
@@ -131,8 +132,7 @@ class _Checker:
             reference = app.document.get(path)
             if not isinstance(reference, dict) or not isinstance(reference.get("name"), str):
                 continue
-            wrong = list(self._references.check_secret_store(app.document, store_path, [path]))
-            self._found.add(app, wrong)
+            self._found.add(app, self._references.check_secret_store(app.document, store_path, [path]))
             if self._found.first_error(app) is None and self._with_secrets:
                 try:
                     await self.secrets.get(app.spec["auth"]["secretStore"], SecretKeyRef.model_validate(reference))
@@ -160,6 +160,7 @@ class _Checker:
         if isinstance(binding, Diagnostic):
             yield binding
         elif binding is not None:
+            self._secret_lines.update(binding.secret_lines())
             wrong = [*binding.check(), *binding.check_requirements([use])]
             yield from wrong or binding.check_values(written(use.document, binding.entries))
             yield from check_use(use, binding)
@@ -168,7 +169,12 @@ class _Checker:
         files = (diagnostic for file in self._folder.files.values() for diagnostic in file.diagnostics)
         diagnostics = dict.fromkeys([*self._folder.diagnostics, *files, *self._found])
         refused = {definition for definition in self._folder.definitions if not self._is_good(definition)}
-        return Report(sorted(diagnostics, key=lambda d: (d.span, d.code)), self._definitions(), refused)
+        shown = [self._without_secret(diagnostic) for diagnostic in diagnostics]
+        return Report(sorted(shown, key=lambda d: (d.span, d.code)), self._definitions(), refused)
+
+    def _without_secret(self, diagnostic: Diagnostic) -> Diagnostic:
+        has_secret = (diagnostic.span.file, diagnostic.span.line) in self._secret_lines
+        return replace(diagnostic, source_line="") if has_secret else diagnostic
 
     def _is_good(self, definition: Definition) -> bool:
         return definition.model is not None and self._found.first_error(definition) is None

@@ -12,7 +12,7 @@ from engine.definitions import language, shape
 from engine.definitions.diagnostic import Diagnostic, Severity
 from engine.definitions.document import Document
 from engine.definitions.kinds import Kind, kind_of
-from engine.definitions.model import Model
+from engine.definitions.model import DaprModel, Model
 from engine.definitions.model_errors import model_errors
 
 
@@ -66,8 +66,9 @@ def _with_version(document: Document, kind: Kind) -> Document:
 
 
 def _model(document: Document, kind: Kind) -> tuple[Model | None, list[Diagnostic]]:
+    value = shape.without_empty(document.value) if issubclass(kind.model, DaprModel) else document.value
     try:
-        return kind.model.model_validate(document.value), []
+        return kind.model.model_validate(value), []
     except ValidationError as error:
         return None, model_errors(document, error)
 

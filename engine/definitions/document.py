@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import yaml
 
-from engine.definitions.diagnostic import Diagnostic, Severity, Span
+from engine.definitions.diagnostic import Diagnostic, Span
 from engine.definitions.source import Source
 
 Step: TypeAlias = str | int
@@ -23,6 +23,7 @@ class Document:
     value: Any
     root: yaml.Node = field(repr=False, compare=False)
     diagnostics: Sequence[Diagnostic] = ()
+    _pairs: dict[int, dict[str, tuple[yaml.Node, yaml.Node]]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def path(self) -> Path:
@@ -75,18 +76,29 @@ class Document:
         """A warning at a path."""
         return self.source.warning(code, message, self.span(path, key=key), hint)
 
-    @property
-    def broken(self) -> bool:
-        return any(diagnostic.severity is Severity.ERROR for diagnostic in self.diagnostics)
-
     def _node(self, path: Sequence[Step], *, key: bool = False) -> yaml.Node:
         key_node, node = None, self.root
         for step in path:
-            found = _child(node, step)
+            found = self._child(node, step)
             if found is None:
                 break
             key_node, node = found
         return key_node if key and key_node is not None else node
+
+    def _child(self, node: yaml.Node, step: Step) -> tuple[yaml.Node, yaml.Node] | None:
+        if isinstance(node, yaml.MappingNode):
+            return self._pairs_of(node).get(str(step))
+        if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and 0 <= step < len(node.value):
+            return node.value[step], node.value[step]
+        return None
+
+    def _pairs_of(self, node: yaml.MappingNode) -> dict[str, tuple[yaml.Node, yaml.Node]]:
+        found = self._pairs.get(id(node))
+        if found is None:
+            found = self._pairs[id(node)] = {}
+            for key, value in pairs(node):
+                found.setdefault(key.value, (key, value))
+        return found
 
 
 def pairs(node: yaml.MappingNode) -> Iterator[tuple[yaml.ScalarNode, yaml.Node]]:
@@ -120,14 +132,6 @@ def _end(node: yaml.Node) -> Any:
     while isinstance(node, yaml.CollectionNode) and node.value and not node.flow_style:
         node = node.value[-1][1] if isinstance(node, yaml.MappingNode) else node.value[-1]
     return node.end_mark
-
-
-def _child(node: yaml.Node, step: Step) -> tuple[yaml.Node, yaml.Node] | None:
-    if isinstance(node, yaml.MappingNode):
-        return next((pair for pair in pairs(node) if pair[0].value == step), None)
-    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and 0 <= step < len(node.value):
-        return node.value[step], node.value[step]
-    return None
 
 
 def _place_in_scalar(source: Source, node: yaml.ScalarNode, offset: int, length: int) -> tuple[int, int] | None:

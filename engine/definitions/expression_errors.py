@@ -38,7 +38,7 @@ def explained(text: str, bare: bool, error: ExpressionError) -> ExpressionError:
     try:
         tokens.extend(_tokens(text, bare))
     except TemplateSyntaxError as refused:
-        return _refused_character(text, tokens, str(refused.message))
+        return _refused_character(text, bare, tokens, str(refused.message))
     try:
         _parse(tokens, bare)
     except TemplateSyntaxError as refused:
@@ -66,14 +66,15 @@ def _parse(tokens: Sequence[_RawToken], bare: bool) -> None:
         raise TemplateSyntaxError(f"got {value!r}", parser.stream.current.lineno)
 
 
-def _refused_character(text: str, tokens: Sequence[_RawToken], message: str) -> ExpressionError:
+def _refused_character(text: str, bare: bool, tokens: Sequence[_RawToken], message: str) -> ExpressionError:
     end = tokens[-1][0] + len(tokens[-1][2]) if tokens else 0
     if message.startswith("Missing end of comment"):
         return ExpressionError("this comment is not closed", text.find("{#"), 2, "close it with `#}`")
     found = re.search(r"unexpected char (?:'(.)'|\"(.)\") at (\d+)", message, re.DOTALL)
     if found is None:
-        offset = max(text.find("}", end), end)
-        return ExpressionError("this brace is not expected here", offset, 1, "a template is written {{ … }}")
+        bracket = message.removeprefix("unexpected '")[:1]
+        hint = "" if bare else "a template is written {{ … }}"
+        return ExpressionError(f"`{bracket}` closes nothing here", max(text.find(bracket, end), end), 1, hint)
     character, offset = found[1] or found[2], int(found[3])
     if character in "'\"":
         return ExpressionError("this quote is not closed", offset, 1, "close it at the end of the text")

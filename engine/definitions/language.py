@@ -21,7 +21,10 @@ from engine.suggest import close_match
 
 Path: TypeAlias = tuple[Step, ...]
 
-_ENV_USE = re.compile(r"(?<![\w.])env(?:\.(?!get\b)(\w+)|\[['\"]([^'\"]*)['\"]\])")
+_TEMPLATE = re.compile(r"\{[{%].*?[%}]\}", re.DOTALL)
+_ENV_USE = re.compile(  # or a text in quotes, which may look like one
+    r"(?<![\w.])env(?:\.(?!get\b)(\w+)|\[\s*['\"]([^'\"]*)['\"]\s*\])|'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\""
+)
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
 _OF_ONE_EVENT = frozenset({"event", "data", "metadata"})
@@ -91,13 +94,19 @@ def _check_expression(
         span = document.text_span(path, names.offset, names.length)
         yield document.source.error("E401", str(names), span, names.hint)
     elif "env" in names and listed is not None:
-        for found in _ENV_USE.finditer(text):
+        for found in _variables(text, bare):
             name = found[1] or found[2]
             if name not in listed:
                 span = document.text_span(path, found.start(), len(found[0]))
                 message = f"the environment variable {name!r} is not listed in `spec.env`"
                 hint = close_match(name, listed) or f"add it there: `env: [{', '.join([*sorted(listed), name])}]`"
                 yield document.source.error("E402", message, span, hint)
+
+
+def _variables(text: str, bare: bool) -> Iterator[re.Match[str]]:
+    """The environment variables that an expression names."""
+    parts = [(0, len(text))] if bare else [part.span() for part in _TEMPLATE.finditer(text)]
+    return (found for part in parts for found in _ENV_USE.finditer(text, *part) if found[1] or found[2])
 
 
 def _check_env_names(document: Document, listed: Any) -> Iterator[Diagnostic]:

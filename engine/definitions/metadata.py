@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
+
+from pydantic import SecretStr
 
 from bindings.metadata import Metadata
 from engine.definitions.diagnostic import Diagnostic
@@ -16,7 +19,6 @@ from engine.definitions.model import SecretKeyRef
 
 Path: TypeAlias = tuple[Step, ...]
 
-APP_ID = os.environ.get("APP_ID", "jackfield")
 _PLACEHOLDER = re.compile(r"\{(uuid|appID|namespace|podName)\}")
 
 
@@ -73,6 +75,16 @@ def canonical_names(model: type[Metadata]) -> dict[str, str]:
     return {alias.lower(): alias for alias in aliases}
 
 
+@functools.cache
+def secret_names(model: type[Metadata]) -> frozenset[str]:
+    """The fields that hold secrets, and are never shown."""
+    return frozenset(field.alias or name for name, field in model.model_fields.items() if _is_secret(field.annotation))
+
+
+def _is_secret(annotation: Any) -> bool:
+    return annotation is SecretStr or any(_is_secret(part) for part in get_args(annotation))
+
+
 def repeated(document: Document, entries: Sequence[Entry]) -> Iterator[Diagnostic]:
     """An error for each entry whose field an entry before it has given."""
     first: dict[str, Entry] = {}
@@ -84,8 +96,8 @@ def repeated(document: Document, entries: Sequence[Entry]) -> Iterator[Diagnosti
                 f"the metadata field {entry.name!r} is here a second time",
                 entry.name_path,
                 "keep one of the two; upper and lower case do not matter",
-                key=True,
-                related=document.span(earlier.name_path, key=True),
+                key=entry.name_path == entry.path,
+                related=document.span(earlier.name_path, key=entry.name_path == entry.path),
                 related_message="the first is here",
             )
 
@@ -101,10 +113,11 @@ def expand(value: Any) -> Any:
 def _placeholder(match: re.Match[str]) -> str:
     if match[1] == "uuid":
         return str(uuid.uuid4())
+    app_id = os.environ.get("APP_ID", "jackfield")
     if match[1] == "appID":
-        return APP_ID
+        return app_id
     if match[1] == "namespace":
-        return f"{os.environ.get('NAMESPACE', 'default')}.{APP_ID}"
+        return f"{os.environ.get('NAMESPACE', 'default')}.{app_id}"
     if "POD_NAME" not in os.environ:
         raise ValueError("`{podName}` is in it, and the environment variable POD_NAME is not set")
     return os.environ["POD_NAME"]

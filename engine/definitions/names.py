@@ -34,7 +34,7 @@ class Names:
     def _hint(self, kind: str, name: str) -> str:
         other = next((other for other, known in self.known.items() if name in known), None)
         if other is not None:
-            return f"{name!r} is the name of a {other}, and a {kind} is needed here"
+            return f"the document of that name is of the kind {other}"
         if name in component_types():
             return f"that is a component type; in place it is written {{type: {name}, metadata: {{…}}}}"
         names = self.of_kind(kind)

@@ -54,9 +54,8 @@ class References:
         name = document.get(path)
         if name is None:
             stores = [d.name for d, binding in self._bindings.items() if binding.manifest.secret_store is not None]
-            hint = f"add `auth: {{secretStore: {stores[0] if stores else 'NAME'}}}` beside `spec`"
-            if path[0] == "spec":
-                hint = hint.replace(" beside `spec`", " to the `spec`")
+            where = "to the `spec`" if path[0] == "spec" else "beside `spec`"
+            hint = f"add `auth: {{secretStore: {stores[0] if stores else 'NAME'}}}` {where}"
             for reference in references:
                 yield document.error("E501", "no secret store is named for this secret", reference, hint, key=True)
             return

@@ -44,8 +44,8 @@ class SchemaFiles:
 
     def _check_file(self, document: Document, path: Sequence[Step], name: str) -> Iterator[Diagnostic]:
         file = document.path.parent / name
-        if not file.is_file():
-            message = f"there is no file {name!r}" if not file.is_dir() else f"{name!r} is a folder"
+        if not os.path.isfile(file):  # unlike Path's, it takes any text
+            message = f"{name!r} is a folder" if os.path.isdir(file) else f"there is no file {name!r}"
             yield document.error("E508", message, path, _files_near(file))
             return
         if file not in self._found:

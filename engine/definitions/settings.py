@@ -14,7 +14,7 @@ from engine.definitions.component import Component
 from engine.definitions.diagnostic import Diagnostic
 from engine.definitions.document import Document
 from engine.definitions.folder import Located
-from engine.definitions.metadata import Entry, Path, entries_of_list, entries_of_mapping, expand
+from engine.definitions.metadata import Entry, Path, entries_of_list, entries_of_mapping, expand, secret_names
 from engine.definitions.model_errors import message_of
 from engine.definitions.pipeline import InlineBinding
 from engine.errors import DefinitionError
@@ -80,12 +80,13 @@ def written(document: Document, entries: Sequence[Entry]) -> Resolved:
 def build(
     document: Document, manifest: ComponentType, entries: Sequence[Entry], values: Mapping[str, Any], path: Path
 ) -> tuple[Metadata | None, list[Diagnostic]]:
-    """The settings, or what the type's own validators say; what is given but not known yet counts as right."""
+    """The settings, or what the type's own validators say; a value that could not be had counts as right."""
     try:
         return manifest.metadata.model_validate(values), []
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
     given = {entry.name: entry for entry in entries if entry.is_given}
+    secret = secret_names(manifest.metadata)
     found: list[Diagnostic] = []
     for detail in details:
         name = str(detail["loc"][0]) if detail["loc"] else ""
@@ -93,9 +94,11 @@ def build(
         if entry is None:
             found.append(document.error("E205", message_of(detail), path, key=True))
         elif name in values:
-            # The validator's words may repeat the value, and that may be a secret.
-            message = f"the value that this gives does not fit `{name}`" if entry.is_reference else message_of(detail)
-            found.append(document.error("E205", message, entry.path))
+            # The validator's words may repeat the value.
+            hidden = entry.is_reference or name in secret
+            message = f"the value does not fit `{name}`" if hidden else message_of(detail)
+            hint = "correct it where it is kept" if entry.is_reference else ""
+            found.append(document.error("E205", message, entry.path, hint))
     return None, found
 
 
@@ -103,8 +106,8 @@ def _built(
     document: Document, manifest: ComponentType, entries: Sequence[Entry], resolved: Resolved, path: Path
 ) -> Metadata:
     settings, wrong = build(document, manifest, entries, resolved.values, path)
-    for diagnostic in (*resolved.diagnostics, *wrong):
-        raise DefinitionError(f"{diagnostic.span}: {diagnostic.message}", hint=diagnostic.hint)
-    if settings is None:
-        raise DefinitionError(f"{document.span(path)}: the metadata of {manifest.name} is not complete")
+    diagnostics = [*resolved.diagnostics, *wrong]
+    if settings is None or diagnostics:
+        first = diagnostics[0]
+        raise DefinitionError(f"{first.span}: {first.message}", hint=first.hint)
     return settings

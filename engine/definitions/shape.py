@@ -24,7 +24,7 @@ from engine.definitions.shape_codes import UNKNOWN_FIELD
 def validate_document(document: Document, kind: str) -> list[Diagnostic]:
     """What is wrong with the shape of a document of one of the kinds, in the order of the file."""
     validator = _validator_of_kind(kind)
-    value = _without_empty(document.value) if issubclass(KINDS[kind].model, DaprModel) else document.value
+    value = without_empty(document.value) if issubclass(KINDS[kind].model, DaprModel) else document.value
     found = mistakes(validator.iter_errors(value), _schema_of(validator), f"this {kind}")
     return _in_order(_diagnostic(document, mistake, mistake.path, mistake.at_key) for mistake in found)
 
@@ -94,8 +94,8 @@ def _without_editor_part(node: Any) -> Any:
     return node
 
 
-def _without_empty(value: Any) -> Any:
+def without_empty(value: Any) -> Any:
     """Without the fields that have no value: in Dapr's files, as in all of Kubernetes, they are as good as absent."""
     if isinstance(value, dict):
-        return {key: _without_empty(item) for key, item in value.items() if item is not None}
-    return [_without_empty(item) for item in value] if isinstance(value, list) else value
+        return {key: without_empty(item) for key, item in value.items() if item is not None}
+    return [without_empty(item) for item in value] if isinstance(value, list) else value

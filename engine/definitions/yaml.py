@@ -30,8 +30,7 @@ def parse(source: Source) -> tuple[list[Document], list[Diagnostic]]:
     text, start = source.text, -1
     while len(diagnostics) < _MOST_SYNTAX_ERRORS:
         try:
-            for root in _compose(text):
-                documents.append(_document(source, root))
+            documents.extend(_document(source, root) for root in _compose(text))  # those before a mistake stay
         except _TooDeep as error:
             diagnostics.append(error.diagnostic(source))
             offset = error.mark.index

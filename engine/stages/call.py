@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from urllib.parse import unquote
 
 from engine import answer, cloudevents
 from engine.app import Answer, AppClient
 from engine.definitions.pipeline import Batch, Call
 from engine.errors import EventError, Permanent
 from engine.event import Event
-from engine.expressions import Scope, Tree, compile_template, compile_tree, text_of
+from engine.expressions import Expression, Scope, Tree, compile_template, compile_tree, text_of
 from engine.named_outputs import NamedOutputs, wish_of
 from engine.passage import Passage
 from engine.stages.stage import Surroundings, Verdict
+
+_CONTROL_CHARACTER = re.compile("[\0-\x08\n-\x1f\x7f]")
 
 
 class CallStage:
@@ -65,9 +69,9 @@ class CallStage:
 
     async def _send(self, passage: Passage, headers: dict[str, str], body: bytes | None, count: int = 1) -> Answer:
         scope = self._surroundings.scope(passage)
-        path = self._path if isinstance(self._path, str) else text_of(self._path.evaluate(scope))
+        path = self._path if isinstance(self._path, str) else _path_value(self._path, scope)
         if self._headers is not None:
-            headers = {**headers, **_header_values(self._headers, scope)}
+            headers = _replaced(headers, _header_values(self._headers, scope))
         started = self._surroundings.clock.now()
         reply = await self._app.send(self._call.method, path, headers, body, self._call.timeout)
         took = (self._surroundings.clock.now() - started) * 1000
@@ -76,12 +80,26 @@ class CallStage:
         return reply
 
 
+def _path_value(path: Expression, scope: Scope) -> str:
+    value = text_of(path.evaluate(scope))
+    # The client would resolve `..`, and data would choose another endpoint of the app.
+    if ".." in re.split(r"[/\\]", unquote(value.partition("?")[0])):
+        raise Permanent(f"the path {value!r} leads elsewhere with '..'")
+    return value
+
+
 def _header_values(headers: Tree, scope: Scope) -> dict[str, str]:
     values = {name: text_of(value) for name, value in headers.evaluate(scope).items()}
     for name, value in values.items():
-        if "\r" in value or "\n" in value:
-            raise Permanent(f"the header {name} would hold a line break")
+        if _CONTROL_CHARACTER.search(value):
+            raise Permanent(f"the header {name} would hold a line break or another control character")
     return values
+
+
+def _replaced(headers: Mapping[str, str], by: Mapping[str, str]) -> dict[str, str]:
+    """A header of the definition takes the place of ours, in whatever case it is written."""
+    names = {name.lower() for name in by}
+    return {**{name: value for name, value in headers.items() if name.lower() not in names}, **by}
 
 
 def _encoding_error(event: Event) -> Permanent | None:

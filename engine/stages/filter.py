@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import reprlib
+
 from bindings.contract import Outcome
 from engine.errors import Permanent
 from engine.expressions import Expression, compile_expression
@@ -13,7 +15,7 @@ def holds(expression: Expression, passage: Passage, surroundings: Surroundings) 
     """The truth of an expression; one that is no boolean is a mistake that must show, not a guess."""
     value = expression.evaluate(surroundings.scope(passage))
     if not isinstance(value, bool):
-        raise Permanent(f"expression {expression.source!r} must be true or false, and is {value!r}")
+        raise Permanent(f"expression {expression.source!r} must be true or false, and is {reprlib.repr(value)}")
     return value
 
 

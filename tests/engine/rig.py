@@ -223,7 +223,7 @@ class Rig:
     async def until(self, condition: Callable[[], bool]) -> None:
         """Lets everything run, at the instant that it is, until the condition holds."""
         async with asyncio.timeout(5):
-            while not condition():
+            while not condition():  # noqa: ASYNC110 - nothing happens but what the event loop has to do
                 await asyncio.sleep(0)
 
     async def until_settled(self, count: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -140,6 +141,19 @@ async def test_request_carries_method_path_headers_body_and_token(session: aioht
     assert bodies == [b"kit", b""]
     assert (seen[0].headers["Content-Type"], seen[0].headers["ce-id"]) == ("text/plain", "a")
     assert [request.headers["dapr-api-token"] for request in seen] == ["s3cret", "s3cret"]
+
+
+async def test_large_body_is_sent_whole(session: aiohttp.ClientSession) -> None:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        size = 0
+        async for chunk in request.content.iter_any():
+            size += len(chunk)
+        return web.json_response([size, request.content_length, request.content_type])
+
+    async with serving(handle) as url:
+        client = AppClient(session, "shop", url)
+        answer = await client.send("POST", "/", {"Content-Type": "image/png"}, bytes(3 * 2**20), 5)
+    assert json.loads(answer.body) == [3 * 2**20, 3 * 2**20, "image/png"]
 
 
 async def test_no_token_sends_no_header(session: aiohttp.ClientSession) -> None:

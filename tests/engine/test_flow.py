@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
 
@@ -153,7 +154,7 @@ async def test_retryable_error_is_a_dead_letter_after_max_attempts_with_growing_
     rig = Rig(App(reply))
     rig.start("a")
     await rig.pass_time(4)
-    assert [round(after - before, 3) for before, after in zip(times, times[1:], strict=False)] == [0.2, 0.4, 0.8, 1.6]
+    assert [round(after - before, 3) for before, after in pairwise(times)] == [0.2, 0.4, 0.8, 1.6]
     assert rig.journal.waits == [0.2, 0.4, 0.8, 1.6]
     letter = (await rig.letters())["a"]
     assert (letter.attempts, letter.status) == (5, 500)
@@ -381,11 +382,10 @@ async def test_batch_that_meets_nobody_is_not_halved() -> None:
 
 
 async def test_errors_of_single_events_in_a_batch_leave_their_neighbours_alone() -> None:
-    def reply(id: str) -> Verdict | None:
-        return {"e1": refusal(), "e2": Outcome.FILTERED}.get(id)
+    verdicts: dict[str, Verdict] = {"e1": refusal(), "e2": Outcome.FILTERED}
 
     app = App(failing(server_error, ["e3"], times=1), limit=None, name="outputs[0]")
-    rig = Rig(App(reply, limit=5), app, batch_size=5)
+    rig = Rig(App(verdicts.get, limit=5), app, batch_size=5)
     rig.start(*ids(5))
     await rig.pass_time(1)
     assert rig.input.outcomes == {

@@ -19,7 +19,7 @@ from engine.flow import Flow
 from engine.observer import Counts
 from engine.pipeline_run import PipelineRun
 from engine.replay import replay
-from tests.bindings.fakes import MemoryStore, context, operation
+from tests.bindings.fakes import MemoryStore, context, eventually, operation
 from tests.engine.rig import App, HeldApp, Journal, Rig, Source, failing
 
 
@@ -282,9 +282,7 @@ async def test_events_of_a_memory_queue_are_delivered_once_each() -> None:
         max_wait=0,
     )
     run.start()
-    async with asyncio.timeout(5):
-        while counts.delivered < 500:
-            await asyncio.sleep(0)
+    await eventually(lambda: counts.delivered == 500)
     await run.stop(1)
     await input.close()
     assert Counter(app.called_with) == Counter(ids(500))

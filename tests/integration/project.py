@@ -22,7 +22,16 @@ class Project:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._started: list[subprocess.Popen[bytes]] = []
         (path / "pipelines").mkdir()
+
+    def end(self) -> None:
+        """Kills what a failed test has left running."""
+        for process in self._started:
+            process.kill()
+            process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
 
     def write(self, name: str, text: str) -> Path:
         """Writes a definition as an editor does: a new file put in the place of the old one."""
@@ -49,13 +58,15 @@ class Project:
         return run
 
     def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "engine.cli", *arguments],
             cwd=self.path,
             env={**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
+        self._started.append(process)
+        return process
 
 
 class Run:

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import aiohttp
 import pytest
@@ -116,9 +115,8 @@ async def answering(kind: bytes) -> AsyncIterator[str]:
     ],
 )
 async def test_an_event_whose_app_misbehaves_is_a_dead_letter_and_the_next_one_is_delivered(
-    tmp_path: Path, kind: str, error: str
+    project: Project, kind: str, error: str
 ) -> None:
-    project = Project(tmp_path)
     async with answering(kind.encode()) as url:
         project.write("calls.yaml", PIPELINE.format(url=url))
         run = await project.run()
@@ -132,11 +130,10 @@ async def test_an_event_whose_app_misbehaves_is_a_dead_letter_and_the_next_one_i
         assert not run.noise
 
 
-async def test_events_wait_for_an_app_that_is_not_up_yet(tmp_path: Path) -> None:
+async def test_events_wait_for_an_app_that_is_not_up_yet(project: Project) -> None:
     async def app(request: web.Request) -> web.StreamResponse:
         return web.Response()
 
-    project = Project(tmp_path)
     async with serving(app) as url:
         port = int(url.rpartition(":")[2])
     text = PIPELINE.format(url=url).replace("retry:", "circuitBreaker: {probeEvery: 100ms}\n        retry:")
@@ -151,8 +148,7 @@ async def test_events_wait_for_an_app_that_is_not_up_yet(tmp_path: Path) -> None
     assert not [line for line in run.lines if line["kind"] == "dead-lettered"]
 
 
-async def test_a_webhook_answers_each_request_with_what_became_of_it(tmp_path: Path) -> None:
-    project = Project(tmp_path)
+async def test_a_webhook_answers_each_request_with_what_became_of_it(project: Project) -> None:
     project.write("hooks.yaml", HOOK)
     run = await project.run()
     await until(run, "started", "hooks")
@@ -184,5 +180,5 @@ async def test_a_webhook_answers_each_request_with_what_became_of_it(tmp_path: P
         async with session.get(f"{run.url}/readyz") as response:
             assert (response.status, await response.json()) == (200, {"status": "ready"})
     assert await run.stop() == 0
-    assert [path.name for path in (tmp_path / "files").iterdir()] == ["n.json"]
+    assert [path.name for path in (project.path / "files").iterdir()] == ["n.json"]
     assert not run.noise

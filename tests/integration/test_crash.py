@@ -47,7 +47,7 @@ def arrived(project: Path) -> set[int]:
         return {json.loads(data)["n"] for (data,) in rows}
 
 
-async def test_no_event_is_lost_when_the_engine_is_killed_again_and_again(tmp_path: Path) -> None:
+async def test_no_event_is_lost_when_the_engine_is_killed_again_and_again(project: Project) -> None:
     draw = random.Random(7)
     calls = 0
     kill_at = 0
@@ -60,10 +60,9 @@ async def test_no_event_is_lost_when_the_engine_is_killed_again_and_again(tmp_pa
             killing.process.send_signal(signal.SIGKILL)
         return batch_answer(await request.json())
 
-    project = Project(tmp_path)
     async with serving(app) as url:
         project.write("copy.yaml", PIPELINE.format(url=url))
-        (tmp_path / "events.jsonl").write_text("".join(f'{{"n": {n}}}\n' for n in range(EVENTS)))
+        (project.path / "events.jsonl").write_text("".join(f'{{"n": {n}}}\n' for n in range(EVENTS)))
         await project.command("send", "source", "--file", "events.jsonl", "--lines")
         for _ in range(KILLS):
             killing, kill_at = None, calls + draw.randint(1, 4)
@@ -71,8 +70,8 @@ async def test_no_event_is_lost_when_the_engine_is_killed_again_and_again(tmp_pa
             assert await killing.ended() == -signal.SIGKILL
         killing = None
         run = await project.run()
-        while len(arrived(tmp_path)) < EVENTS:
+        while len(arrived(project.path)) < EVENTS:
             seen = len(run.lines)
             await run.until(lambda line: line["kind"] == "delivered", after=seen)
         assert await run.stop() == 0
-    assert arrived(tmp_path) == set(range(EVENTS))
+    assert arrived(project.path) == set(range(EVENTS))

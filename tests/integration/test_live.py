@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from pathlib import Path
 
 from tests.integration.project import Line, Project, Run
 
@@ -35,10 +34,6 @@ def copying(name: str, source: str, target: str, mark: str) -> str:
     )
 
 
-def told(kind: str, pipeline: str) -> object:
-    return lambda line: line["kind"] == kind and line["pipeline"] == pipeline
-
-
 async def until(run: Run, kind: str, pipeline: str, after: int = 0) -> Line:
     return await run.until(lambda line: line["kind"] == kind and line["pipeline"] == pipeline, after)
 
@@ -49,8 +44,7 @@ def contents(project: Project, queue: str) -> list[dict[str, object]]:
         return [json.loads(data) for (data,) in rows]
 
 
-async def test_a_file_that_is_dropped_in_starts_and_one_that_is_edited_is_swapped(tmp_path: Path) -> None:
-    project = Project(tmp_path)
+async def test_a_file_that_is_dropped_in_starts_and_one_that_is_edited_is_swapped(project: Project) -> None:
     run = await project.run()
     project.write("nested/copy.yaml", copying("copy", "a", "b", "old"))
     assert (await until(run, "started", "copy"))["file"] == "pipelines/nested/copy.yaml"
@@ -67,8 +61,7 @@ async def test_a_file_that_is_dropped_in_starts_and_one_that_is_edited_is_swappe
     assert not run.noise
 
 
-async def test_a_file_that_is_removed_is_drained_and_stopped(tmp_path: Path) -> None:
-    project = Project(tmp_path)
+async def test_a_file_that_is_removed_is_drained_and_stopped(project: Project) -> None:
     copy = project.write("copy.yaml", copying("copy", "a", "b", "x"))
     project.write("other.yaml", copying("other", "c", "d", "x"))
     run = await project.run()
@@ -81,11 +74,13 @@ async def test_a_file_that_is_removed_is_drained_and_stopped(tmp_path: Path) -> 
     assert await run.stop() == 0
 
 
-async def test_a_broken_file_is_reported_with_its_place_while_its_old_version_and_the_others_go_on(
-    tmp_path: Path,
+async def test_a_broken_file_is_reported_with_its_place_while_its_last_good_version_and_the_others_go_on(
+    project: Project,
 ) -> None:
-    project = Project(tmp_path)
-    project.write("copy.yaml", copying("copy", "a", "b", "good"))
+    whole = copying("copy", "a", "b", "good")
+    pipeline, queues = whole[: whole.index("    ---")], whole[whole.index("    ---") :]
+    project.write("queues.yaml", queues)
+    project.write("copy.yaml", pipeline)
     project.write("broken.yaml", "kind: Pipeline\nspec: [\n")
     run = await project.run()
     await until(run, "started", "copy")
@@ -93,29 +88,24 @@ async def test_a_broken_file_is_reported_with_its_place_while_its_old_version_an
     assert error["file"].startswith("pipelines/broken.yaml:")
 
     seen = len(run.lines)
-    project.write("copy.yaml", copying("copy", "a", "b", "good").replace("transform", "transfrom"))
+    project.write("copy.yaml", pipeline.replace("transform", "transfrom"))
     error = await run.until(lambda line: line["kind"] == "error" and "transfrom" in line["message"], seen)
     assert error["file"] == "pipelines/copy.yaml:8:7"
     assert "did you mean 'transform'" in error["message"]
-    await project.command("send", "c", "--data", "1", status=2)  # the folder has no such component
-
-    seen = len(run.lines)
-    with sqlite3.connect(tmp_path / ".jackfield/queues.db") as connection:
-        connection.execute("SELECT 1")
-    project.write("sender.yaml", QUEUE.format(name="a2").lstrip("\n -"))
-    project.write("third.yaml", copying("third", "e", "f", "third"))
-    await until(run, "started", "third", seen)
-    project.write("copy.yaml", copying("copy", "a", "b", "fixed"))
-    await until(run, "swapped", "copy", seen)
     await project.command("send", "a", "--data", '{"n": 1}')
     await until(run, "delivered", "copy", seen)
-    assert contents(project, "b") == [{"n": 1, "mark": "fixed"}]
+
+    seen = len(run.lines)
+    project.write("copy.yaml", copying("copy", "a", "b", "mended")[: whole.index("    ---") + 2])
+    await until(run, "swapped", "copy", seen)
+    await project.command("send", "a", "--data", '{"n": 2}')
+    await until(run, "delivered", "copy", seen)
+    assert contents(project, "b") == [{"n": 1, "mark": "good"}, {"n": 2, "mark": "mended"}]
     assert await run.stop() == 0
 
 
-async def test_a_change_of_a_component_or_of_a_schema_file_swaps_the_pipelines_that_use_it(tmp_path: Path) -> None:
-    project = Project(tmp_path)
-    (tmp_path / "pipelines/order.json").write_text('{"type": "object"}')
+async def test_a_change_of_a_component_or_of_a_schema_file_swaps_the_pipelines_that_use_it(project: Project) -> None:
+    (project.path / "pipelines/order.json").write_text('{"type": "object"}')
     project.write(
         "copy.yaml",
         copying("copy", "a", "b", "x").replace("- transform", "- validate: order.json\n        - transform"),
@@ -123,7 +113,7 @@ async def test_a_change_of_a_component_or_of_a_schema_file_swaps_the_pipelines_t
     run = await project.run()
     await until(run, "started", "copy")
     seen = len(run.lines)
-    (tmp_path / "pipelines/order.json").write_text('{"type": "object", "required": ["id"]}')
+    (project.path / "pipelines/order.json").write_text('{"type": "object", "required": ["id"]}')
     await until(run, "swapped", "copy", seen)
     await project.command("send", "a", "--data", '{"n": 1}')
     dead = await until(run, "dead-lettered", "copy", seen)
@@ -132,9 +122,8 @@ async def test_a_change_of_a_component_or_of_a_schema_file_swaps_the_pipelines_t
     assert await run.stop() == 0
 
 
-async def test_a_replayed_dead_letter_is_delivered_once_what_failed_is_mended(tmp_path: Path) -> None:
-    project = Project(tmp_path)
-    schema = tmp_path / "pipelines/order.json"
+async def test_a_replayed_dead_letter_is_delivered_once_what_failed_is_mended(project: Project) -> None:
+    schema = project.path / "pipelines/order.json"
     schema.write_text('{"required": ["id"]}')
     text = copying("copy", "a", "b", "x").replace("- transform", "- validate: order.json\n        - transform")
     project.write("copy.yaml", text)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from pathlib import Path
 
 from aiohttp import web
 
@@ -28,8 +27,8 @@ class SlowApp:
         return web.Response()
 
 
-async def test_sigterm_finishes_what_is_under_way(tmp_path: Path) -> None:
-    project, app = Project(tmp_path), SlowApp()
+async def test_sigterm_finishes_what_is_under_way(project: Project) -> None:
+    app = SlowApp()
     async with serving(app.answer) as url:
         project.write("calls.yaml", PIPELINE.format(url=url).replace("300ms", "30s"))
         run = await project.run()
@@ -41,8 +40,8 @@ async def test_sigterm_finishes_what_is_under_way(tmp_path: Path) -> None:
     assert [line["kind"] for line in run.lines if line["pipeline"] == "calls"] == ["started", "delivered", "stopped"]
 
 
-async def test_what_is_not_finished_within_the_drain_comes_again_at_once(tmp_path: Path) -> None:
-    project, app = Project(tmp_path), SlowApp()
+async def test_what_is_not_finished_within_the_drain_comes_again_at_once(project: Project) -> None:
+    app = SlowApp()
     async with serving(app.answer) as url:
         project.write("calls.yaml", PIPELINE.format(url=url).replace("300ms", "30s"))
         run = await project.run("--drain", "100ms")
@@ -55,8 +54,8 @@ async def test_what_is_not_finished_within_the_drain_comes_again_at_once(tmp_pat
         assert await again.stop() == 0
 
 
-async def test_a_second_signal_ends_at_once_and_loses_nothing(tmp_path: Path) -> None:
-    project, app = Project(tmp_path), SlowApp()
+async def test_a_second_signal_ends_at_once_and_loses_nothing(project: Project) -> None:
+    app = SlowApp()
     async with serving(app.answer) as url:
         project.write("calls.yaml", PIPELINE.format(url=url).replace("300ms", "30s"))
         run = await project.run()

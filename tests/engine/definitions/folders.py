@@ -77,3 +77,13 @@ def short(diagnostic: Diagnostic) -> str:
 def by_file(diagnostics: Iterable[Diagnostic]) -> list[tuple[str, str]]:
     """The name of each file, and what is said of it in short."""
     return [(Path(diagnostic.span.file).name, short(diagnostic)) for diagnostic in diagnostics]
+
+
+def marked(text: str) -> tuple[str, list[str]]:
+    """A text without its marks `›`, and the `line:column` that each of them marks."""
+    places = []
+    while "›" in text:
+        before = text[: text.index("›")].split("\n")
+        places.append(f"{len(before)}:{len(before[-1]) + 1}")
+        text = text.replace("›", "", 1)
+    return text, places

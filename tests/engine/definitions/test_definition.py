@@ -7,7 +7,7 @@ import pytest
 from engine.definitions.definition import Definition, understand
 from engine.definitions.source import Source
 from engine.definitions.yaml import parse
-from tests.engine.definitions.folders import app, pipeline, short
+from tests.engine.definitions.folders import app, component, pipeline, short
 
 
 def understood(text: str) -> Definition:
@@ -27,7 +27,7 @@ def found(text: str) -> list[str]:
         ("kind: Pipline\n", "1:7 E202 there is no kind 'Pipline' | did you mean 'Pipeline'?"),
         ("kind: component\n", "1:7 E202 there is no kind 'component' | did you mean 'Component'?"),
         ("kind: Deployment\n", "1:7 E202 there is no kind 'Deployment' | the kinds are Pipeline, App, Component,"),
-        ("kind: [Pipeline]\n", "1:7 E202 there is no kind ['Pipeline'] | the kinds are"),
+        ("kind: [Pipeline]\n", "1:7 E202 there is no kind ['Pipeline'] | did you mean 'Pipeline'?"),
         (
             app().replace("jackfield/v1", "jackfield/v2"),
             "1:13 E203 App has no apiVersion 'jackfield/v2' | write jackfield/v1",
@@ -98,4 +98,13 @@ def test_understand_a_right_document_gives_its_model() -> None:
     definition = understood(pipeline(name="right"))
 
     assert (definition.kind, definition.name, list(definition.diagnostics)) == ("Pipeline", "right", [])
+    assert definition.model is not None
+
+
+def test_understand_empty_fields_of_dapr_documents_are_left_out() -> None:
+    text = component(name="c", more="  metadata:\nscopes:\n")
+
+    definition = understood(text)
+
+    assert list(definition.diagnostics) == []
     assert definition.model is not None

@@ -53,9 +53,7 @@ def test_load_follows_links_and_ends_in_a_loop_of_them(tmp_path: Path) -> None:
     folder = Folder.load(root)
 
     assert names(folder) == ["a", "c", "b"]
-    assert [short(d) for d in folder.files[root / "nowhere.yaml"].diagnostics][0].startswith(
-        "1:1 E101 the file is gone"
-    )
+    assert short(folder.files[root / "nowhere.yaml"].diagnostics[0]).startswith("1:1 E101 the file is gone")
 
 
 def test_load_of_a_folder_that_cannot_be_read_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,67 +18,61 @@ def found(spec: str) -> list[str]:
 @pytest.mark.parametrize(
     ("spec", "expected"),
     [
-        ("  steps:\n    - filter: dat.x > 1\n", "8:15 E401 there is no 'dat' here | did you mean 'data'?"),
-        ("  steps:\n    - filter: 'data.x > dat.y'\n", "8:25 E401 there is no 'dat' here | did you mean 'data'?"),
-        ("  steps:\n    - filter: |\n        data.x > 1\n        and dat.y\n", "10:13 E401 there is no 'dat' here"),
+        ("steps:\n    - filter: ›dat.x > 1", "E401 there is no 'dat' here | did you mean 'data'?"),
+        ("steps:\n    - filter: 'data.x > ›dat.y'", "E401 there is no 'dat' here"),
+        ("steps:\n    - filter: |\n        data.x > 1\n        and ›dat.y", "E401 there is no 'dat' here"),
+        ("steps:\n    - filter: '›{{ data.x }}'", "E401 an expression is written without braces here"),
+        ("steps:\n    - split: data.items | ›lst", "E401 there is no filter 'lst'"),
+        ("steps:\n    - transform: {a: [1, '{{ ›date.x }}']}", "E401 there is no 'date' here"),
+        ("steps:\n    - call: {app: a, path: '/{{ ›dta.id }}'}", "E401 there is no 'dta' here"),
+        ("steps:\n    - call: {app: a, headers: {X: '{{ ›ev.id }}'}}", "E401 there is no 'ev' here"),
+        ("event: {subject: 'x {{ metadata.key | ›nope }}'}", "E401 there is no filter 'nope'"),
+        ("event: {extensions: {a: '{{ ›dta }}'}}", "E401 there is no 'dta' here"),
+        ("outputs:\n    - {binding: b, when: data.x ›= 1}", "E401 `=` is not expected here | compare with `==`"),
+        ("outputs:\n    - {binding: b, data: '›{{ data.x '}", "E401 this `{{` is not closed"),
+        ("outputs:\n    - {binding: b, metadata: {k: '{{ ›nw }}'}}", "E401 there is no 'nw' here"),
         (
-            "  steps:\n    - filter: '{{ data.x }}'\n",
-            "8:16 E401 an expression is written without braces here | write it bare",
-        ),
-        ("  steps:\n    - split: data.items | lst\n", "8:27 E401 there is no filter 'lst'"),
-        ("  steps:\n    - transform: {a: [1, '{{ date.x }}']}\n", "8:31 E401 there is no 'date' here"),
-        ("  steps:\n    - call: {app: a, path: '/{{ dta.id }}'}\n", "8:34 E401 there is no 'dta' here"),
-        ("  steps:\n    - call: {app: a, headers: {X: '{{ ev.id }}'}}\n", "8:40 E401 there is no 'ev' here"),
-        ("  event: {subject: 'x {{ metadata.key | nope }}'}\n", "7:41 E401 there is no filter 'nope'"),
-        ("  event: {extensions: {a: '{{ dta }}'}}\n", "7:31 E401 there is no 'dta' here"),
-        ("  outputs:\n    - {binding: b, when: data.x =}\n", "8:32 E401 "),
-        ("  outputs:\n    - {binding: b, data: '{{ data.x '}\n", "8:26 E401 "),
-        ("  outputs:\n    - {binding: b, metadata: {k: '{{ nw }}'}}\n", "8:38 E401 there is no 'nw' here"),
-        (
-            "  env: [REGION]\n  steps:\n    - filter: env.REGOIN == 'x'\n",
-            "9:15 E402 the environment variable 'REGOIN' is not listed in `spec.env` | did you mean 'REGION'?",
+            "env: [REGION]\n  steps:\n    - filter: ›env.REGOIN == 'x'",
+            "E402 the environment variable 'REGOIN' is not listed in `spec.env` | did you mean 'REGION'?",
         ),
         (
-            "  steps:\n    - transform: '{{ env[\"ZONE\"] }}'\n",
-            "8:22 E402 the environment variable 'ZONE' is not listed in `spec.env` | add it there: `env: [ZONE]`",
+            "steps:\n    - transform: 'it''s {{ ›env[\"ZONE\"] }}'",
+            "E402 the environment variable 'ZONE' is not listed in `spec.env` | add it there: `env: [ZONE]`",
         ),
-        ("  env: [A, 2B]\n", "7:12 E403 '2B' is not the name of an environment variable"),
-        ("  env: [dapr_api_token]\n", "7:9 E505 the environment variable dapr_api_token belongs to the engine"),
-        ("  event: {datacontenttype: json}\n", "7:28 E404 attribute 'datacontenttype' must be a media type"),
-        ("  event: {type: ''}\n", "7:17 E404 attribute 'type' must be a non-empty string"),
-        ("  event: {extensions: {tenantId: '{{ data.t }}'}}\n", "7:24 E404 attribute 'tenantId': a name has only"),
-        ("  event: {extensions: {tenant: [1]}}\n", "7:32 E404 attribute 'tenant' must be a string"),
+        ("env: [A, ›2B]", "E403 '2B' is not the name of an environment variable"),
+        ("env: [›dapr_api_token]", "E505 the environment variable dapr_api_token belongs to the engine"),
+        ("event: {datacontenttype: ›json}", "E404 attribute 'datacontenttype' must be a media type"),
+        ("event: {type: ›''}", "E404 attribute 'type' must be a non-empty string"),
+        ("event: {extensions: {›tenantId: '{{ data.t }}'}}", "E404 attribute 'tenantId': a name has only"),
+        ("event: {extensions: {tenant: ›[1]}}", "E404 attribute 'tenant' must be a string"),
         (
-            "  steps:\n    - call: {app: a, mode: binary, batch: {}}\n",
-            "8:30 E405 `batch` sends many events in one request, and mode binary can hold only one | leave out `mode`",
-        ),
-        (
-            "  steps:\n    - call: {app: a, mode: batch, path: '/{{ data.id }}'}\n",
-            "8:47 E406 'data' differs from event to event, and this request is one for many of them",
+            "steps:\n    - call: {app: a, mode: ›binary, batch: {}}",
+            "E405 `batch` sends many events in one request, and mode binary can hold only one | leave out `mode`",
         ),
         (
-            "  steps:\n    - call: {app: a, batch: {}, headers: {X: '{{ event.id }}'}}\n",
-            "8:51 E406 'event' differs from event to event, and this request is one for many of them",
+            "steps:\n    - call: {app: a, mode: batch, path: '/{{ ›data.id }}'}",
+            "E406 'data' differs from event to event, and this request is one for many of them | leave out `batch`",
         ),
         (
-            "  steps:\n    - call: {app: {url: 'http://{{ env.HOST }}'}}\n",
-            "8:34 E407 a template is not evaluated here | write the value itself",
+            "steps:\n    - call: {app: a, batch: {}, headers: {X: '{{ ›event.id }}'}}",
+            "E406 'event' differs from event to event, and this request is one for many of them",
         ),
         (
-            "  outputs:\n    - {binding: b, operation: '{{ data.op }}'}\n",
-            "8:32 E407 a template is not evaluated here",
+            "steps:\n    - call: {app: {url: 'http://›{{ env.HOST }}'}}",
+            "E407 a template is not evaluated here | write the value itself",
         ),
-        (
-            "  steps:\n    - call: {app: a, headers: {'X Y': z}}\n",
-            "8:32 E408 'X Y' cannot be the name of a header | letters, digits and `-`",
-        ),
+        ("outputs:\n    - {binding: b, operation: '›{{ data.op }}'}", "E407 a template is not evaluated here"),
+        ("steps:\n    - call: {app: a, headers: {›'X Y': z}}", "E408 'X Y' cannot be the name of a header"),
     ],
 )
 def test_check_wrong_language_is_an_error_at_its_character(spec: str, expected: str) -> None:
-    diagnostics = found(spec)
+    marked = pipeline(f"  {spec}\n")
+    before = marked[: marked.index("›")].splitlines()
+
+    diagnostics = found(f"  {spec}\n".replace("›", ""))
 
     assert len(diagnostics) == 1
-    assert diagnostics[0].startswith(expected)
+    assert diagnostics[0].startswith(f"{len(before)}:{len(before[-1]) + 1} {expected}")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.cli import COMMANDS, main
+from engine.version import VERSION
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert (ended.value.code, capsys.readouterr().out) == (0, f"jackfield {VERSION}\n")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    assert f"example:\n  jackfield {command}" in capsys.readouterr().out
+
+
+def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    out = capsys.readouterr().out
+    assert all(f"    {command}" in out for command in COMMANDS)
+
+
+@pytest.mark.parametrize("arguments", [[], ["fly"], ["run", "--http-port", "x"]])
+def test_a_wrong_command_line_says_so_and_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert "error:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["run"], ["check"], ["send", "orders", "--data", "1", "--dir"]])
+def test_a_folder_that_does_not_exist_is_one_clear_error(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command, str(tmp_path / "nowhere")]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("jackfield: error: ")
+    assert "nowhere" in err
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--store", "mongodb://x", "there is no store for 'mongodb://x' (the schemes are sqlite)"),
+        ("--drain", "soon", "--drain: 'soon' is not a duration; write it like 200ms, 10s, 1m30s, 2h or 7d"),
+    ],
+)
+def test_a_wrong_option_of_run_is_one_clear_error(
+    option: str, value: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", str(tmp_path), option, value]) == 2
+    assert capsys.readouterr().err == f"jackfield: error: {message}\n"

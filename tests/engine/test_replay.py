@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import pytest
+
+from bindings.contract import Received
+from bindings.store import DeadLetter
+from engine.event import Event
+from engine.passage import Passage
+from engine.replay import passage_of, queue_name, replay
+from tests.bindings.fakes import MemoryStore
+from tests.engine.test_passage import Settlements
+
+STAGES = ["event", "steps[0].transform", "steps[1].call"]
+HEAD = {"specversion": "1.0", "id": "7", "source": "/s", "type": "t"}
+ORIGIN = Event({**HEAD, "datacontenttype": "application/json"}, b"{broken")
+FAILED = Event({**HEAD, "datacontenttype": "text/plain"}, b"changed")
+
+
+def letter(id: str = "a", pipeline: str = "orders") -> DeadLetter:
+    return DeadLetter(
+        id, pipeline, "rev", "steps[1].call", FAILED, ORIGIN, {"key": "k"}, "no", None, None, attempts=5, time=1.0
+    )
+
+
+async def replayed(store: MemoryStore, pipeline: str = "orders") -> list[Received]:
+    return list(await store.queue(queue_name(pipeline)).read(10))
+
+
+async def passage(from_start: bool = False, revision: str = "rev", stages: list[str] = STAGES) -> Passage:
+    store = MemoryStore()
+    await store.add_dead_letters([letter()])
+    await replay(store, [letter()], from_start)
+    (received,) = await replayed(store)
+    return passage_of(received, revision, stages, Settlements())
+
+
+async def test_a_replay_goes_on_from_the_stage_that_failed_and_says_what_it_is() -> None:
+    result = await passage()
+    assert (result.stage, result.event, result.arrival.origin) == (2, FAILED, ORIGIN)
+    assert result.metadata == {"key": "k", "replayOf": "a"}
+
+
+@pytest.mark.parametrize(
+    ("from_start", "revision", "stages"),
+    [(True, "rev", STAGES), (False, "other", STAGES), (False, "rev", ["event"])],
+)
+async def test_a_replay_goes_the_whole_way_when_asked_or_when_the_stages_may_be_others(
+    from_start: bool, revision: str, stages: list[str]
+) -> None:
+    result = await passage(from_start, revision, stages)
+    assert (result.stage, result.event) == (0, ORIGIN)
+
+
+async def test_replayed_letters_are_removed_and_each_pipeline_gets_its_own_in_order() -> None:
+    store = MemoryStore()
+    letters = [letter("a"), letter("b", "payments"), letter("c")]
+    await store.add_dead_letters(letters)
+    await replay(store, letters, from_start=False)
+    assert await store.count_dead_letters() == 0
+    assert [one.id for one in await replayed(store)] == ["a", "c"]
+    assert [one.id for one in await replayed(store, "payments")] == ["b"]

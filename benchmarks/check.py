@@ -1,4 +1,4 @@
-"""How long `jackfield check` takes, as a whole process: `python benchmarks/check.py [FILES]`."""
+"""How long `jackfield check` takes for 1,000 files, as a whole process; bar: below 3 s."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+from benchmarks.table import row
 
 DEFINITION = """\
 apiVersion: jackfield/v1
@@ -39,15 +41,17 @@ spec:
 """
 
 
+FILES = 1000
+
+
 def main() -> None:
-    files = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     with tempfile.TemporaryDirectory() as folder:
-        for n in range(files):
+        for n in range(FILES):
             Path(folder, f"pipeline-{n}.yaml").write_text(DEFINITION.format(n=n))
         started = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "engine.cli", "check", folder], check=True)
+        subprocess.run([sys.executable, "-m", "engine.cli", "check", folder], check=True, stdout=subprocess.DEVNULL)
         seconds = time.perf_counter() - started
-    print(f"{files:,} files in {seconds:.2f} s: {files / seconds:,.0f} files/s")
+    row(f"check: {FILES:,} files, each a pipeline and a component", f"{seconds:.2f} s", "< 3 s")
 
 
 if __name__ == "__main__":

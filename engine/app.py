@@ -15,7 +15,6 @@ import aiohttp
 
 from engine.errors import DefinitionError, EventError, Permanent, Retryable, Unavailable, of_status, retry_after
 
-
 _WRITTEN_AT_ONCE = 2**20  # bytes; aiohttp writes a larger body in pieces only when it is a file
 
 

@@ -26,7 +26,9 @@ async def app_process() -> AsyncIterator[str]:
     )
     assert process.stdout is not None
     try:
-        yield (await process.stdout.readline()).decode().strip()
+        url = (await process.stdout.readline()).decode().strip()
+        assert url, "the app did not start"
+        yield url
     finally:
         process.terminate()
         await process.wait()

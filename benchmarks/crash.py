@@ -43,10 +43,11 @@ async def measure(folder: Path) -> int:
         called.clear()
         start = time.perf_counter()
         for _ in range(KILLS):
-            run = await killed.started()
-            await asyncio.sleep(random.uniform(0, undisturbed / KILLS))
+            async with killed.started() as run:
+                await asyncio.sleep(random.uniform(0, undisturbed / KILLS))
+                run.kill()
+                assert await run.ended() == -signal.SIGKILL
             assert killed.is_waiting(), "the engine had finished before it was killed"
-            await run.stop(signal.SIGKILL)
         await killed.undisturbed()
         seconds = time.perf_counter() - start
     arrived = Counter(killed.arrived())

@@ -31,13 +31,12 @@ async def measure(folder: Path) -> None:
     async with serving(slow_app) as url:
         project = QueueToQueue(folder / "project", url)
         await project.fill(EVENTS)
-        run = await project.started()
-        samples = [resident(run)]
-        end = time.monotonic() + SECONDS
-        while time.monotonic() < end:
-            await asyncio.sleep(0.05)
-            samples.append(resident(run))
-        await run.stop()
+        async with project.started() as run:
+            samples = [resident(run)]
+            end = time.monotonic() + SECONDS
+            while time.monotonic() < end:
+                await asyncio.sleep(0.05)
+                samples.append(resident(run))
     row(f"memory: at the start, {EVENTS:,} events waiting", f"{samples[0]:.0f} MB")
     row(f"memory: most within {SECONDS} s, slow app", f"{max(samples):.0f} MB", "start + 40 MB")
 

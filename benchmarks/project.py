@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import shutil
 import sqlite3
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import psutil
@@ -94,24 +96,30 @@ class QueueToQueue(Project):
             rows = connection.execute("SELECT data FROM messages WHERE queue = 'target'").fetchall()
         return [json.loads(data)["n"] for (data,) in rows]
 
-    async def started(self) -> Run:
-        """The engine when the pipeline has begun to read."""
-        run = await self.run()
-        await run.until(lambda line: line["kind"] == "started" and line["pipeline"] == "copy")
-        return run
-
-    async def finished(self) -> None:
-        while self.is_waiting():  # noqa: ASYNC110 - another process empties the queue
-            await asyncio.sleep(0.005)
+    @contextlib.asynccontextmanager
+    async def started(self) -> AsyncIterator[Run]:
+        """The engine, from when the pipeline begins to read; killed at the end."""
+        async with running(self) as run:
+            await run.until(lambda line: line["kind"] == "started" and line["pipeline"] == "copy")
+            yield run
 
     async def undisturbed(self) -> float:
         """Seconds from the start of the pipeline to the last event settled."""
-        run = await self.started()
-        start = time.perf_counter()
-        await self.finished()
-        seconds = time.perf_counter() - start
-        await run.stop()
-        return seconds
+        async with self.started() as run:
+            start = time.perf_counter()
+            while self.is_waiting():
+                assert run.process.poll() is None, f"the engine has ended:\n{run.told()}"
+                await asyncio.sleep(0.005)
+            return time.perf_counter() - start
+
+
+@contextlib.asynccontextmanager
+async def running(project: Project) -> AsyncIterator[Run]:
+    """The engine, from when it listens; killed at the end."""
+    try:
+        yield await project.run()
+    finally:
+        project.end()
 
 
 def resident(run: Run) -> float:

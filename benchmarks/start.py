@@ -16,12 +16,12 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import aiohttp
 
-from benchmarks.project import resident
+from benchmarks.project import resident, running
 from benchmarks.table import row
 from tests.integration.project import ROOT, Line, Project
 
@@ -57,48 +57,57 @@ async def demo_app() -> AsyncIterator[int]:
         sys.executable, ROOT / "examples/demo/app.py", env={**os.environ, "PORT": str(port)}
     )
     try:
-        while True:
-            with contextlib.suppress(OSError):
-                socket.create_connection(("127.0.0.1", port)).close()
-                break
-            await asyncio.sleep(0.05)
+        await _listens(port)
         yield port
     finally:
         process.terminate()
         await process.wait()
 
 
+async def _listens(port: int) -> None:
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(0.05)
+            else:
+                writer.close()
+                return
+
+
 async def first_delivery(demo: Demo) -> float:
     """Seconds from the start of the process."""
     await demo.feed(0)
     start = time.perf_counter()
-    run = await demo.run()
-    await run.until(is_delivered)
-    seconds = time.perf_counter() - start
-    await run.stop()
-    return seconds
+    async with running(demo) as run:
+        await run.until(is_delivered)
+        return time.perf_counter() - start
 
 
 async def memory_under_traffic(demo: Demo) -> float:
     """Megabytes."""
-    run = await demo.run()
-    end = time.monotonic() + TRAFFIC_SECONDS
-    turn = 0
-    async with aiohttp.ClientSession() as session:
+    async with running(demo) as run, aiohttp.ClientSession() as session:
+        await run.until(lambda line: line["kind"] == "started" and line["pipeline"] == "payments")
+        end = time.monotonic() + TRAFFIC_SECONDS
+        turn = 0
         while time.monotonic() < end:
             await demo.feed(turn)
             payment = {"payment": turn, "amount": 25}
             async with session.post(f"{run.url}/webhooks/payment-hook", json=payment) as response:
                 assert response.status == 202
             turn += 1
-    await run.until(lambda line: is_delivered(line) and line["pipeline"] == "payments")
-    megabytes = resident(run)
-    await run.stop()
-    return megabytes
+        for pipeline in ("orders", "documents", "payments", "readings"):
+            await run.until(delivered_by(pipeline))
+        return resident(run)
 
 
 def is_delivered(line: Line) -> bool:
     return bool(line["kind"] == "delivered")
+
+
+def delivered_by(pipeline: str) -> Callable[[Line], bool]:
+    return lambda line: is_delivered(line) and line["pipeline"] == pipeline
 
 
 async def measure(folder: Path) -> None:

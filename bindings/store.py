@@ -53,6 +53,19 @@ class DeadLetter:
     time: float  # seconds since the epoch
 
 
+@dataclass(frozen=True, slots=True)
+class LetterQuery:
+    """Which dead letters: all that meet every condition that is given."""
+
+    pipeline: str | None = None
+    since: float | None = None  # seconds since the epoch, inclusive
+    until: float | None = None  # exclusive
+    error: str | None = None  # a part of the error, in upper or lower case
+
+
+ALL_LETTERS = LetterQuery()
+
+
 class Store(Protocol):
     async def open(self) -> None: ...
     async def close(self) -> None: ...
@@ -65,8 +78,23 @@ class Store(Protocol):
 
     async def add_dead_letters(self, letters: Sequence[DeadLetter]) -> None: ...
     async def dead_letters(
-        self, *, pipeline: str | None = None, after: str = "", limit: int = 100
+        self, which: LetterQuery = ALL_LETTERS, *, after: str = "", limit: int = 100
     ) -> Sequence[DeadLetter]: ...  # oldest first; `after`: the id of the last one of the page before
     async def dead_letter(self, id: str) -> DeadLetter | None: ...
+    async def change_dead_letter(self, letter: DeadLetter) -> bool: ...  # its event and origin; False: it is gone
     async def remove_dead_letters(self, ids: Sequence[str]) -> int: ...
-    async def count_dead_letters(self, pipeline: str | None = None) -> int: ...
+    async def count_dead_letters(self, which: LetterQuery = ALL_LETTERS) -> int: ...
+
+    # The ledger of deduplication, in two phases: claimed when an event starts, committed when all its effects are
+    # confirmed. Only what is committed is a duplicate, so that a crash in between repeats an event and never drops it.
+    # `claim` gives for each key whether it was committed at `since` or later; the others are claimed by it.
+    async def claim(self, scope: str, keys: Sequence[str], now: float, since: float) -> Sequence[bool]: ...
+    async def commit(self, scope: str, keys: Sequence[str], now: float) -> None: ...
+    # Forgets keys of before `before`, and the oldest beyond `most`; gives how many it forgot.
+    async def sweep(self, scope: str, before: float, most: int) -> int: ...
+
+    # What the store holds, by a name for a person: rows, and bytes where the name ends in `bytes`.
+    async def stats(self) -> Mapping[str, int]: ...
+    # A whole and consistent copy that can be opened as a store, made while the store is in use.
+    # Raises `DefinitionError` when there is something at `path` already.
+    async def backup(self, path: str) -> None: ...

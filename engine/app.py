@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
 
@@ -46,6 +46,7 @@ class AppClient:
         _check(name, url)
         self.name = name
         self.url = url.rstrip("/")
+        self._shown = without_password(self.url)
         self._session = session
         self._headers = {"dapr-api-token": token} if token else {}
         self._slots = asyncio.Semaphore(max_concurrency) if max_concurrency else contextlib.nullcontext()
@@ -113,6 +114,12 @@ class AppClient:
             message += f", a redirect to {place[:200]}; redirects are not followed, use that address"
         after = retry_after(answer.headers.get("Retry-After", ""), time.time())
         return of_status(answer.status, message, body=answer.body, after=after)
+
+
+def without_password(url: str) -> str:
+    """A URL as it may stand in a message."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def _check(name: str, url: str) -> None:

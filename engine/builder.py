@@ -12,13 +12,16 @@ import aiohttp
 
 from bindings.contract import Clock, InputBinding, ServesHttp
 from bindings.store import Store
-from engine.app import AppClient
+from engine.app import AppClient, without_password
 from engine.components import Components, Use, open_within
+from engine.deduplication import Deduplication
 from engine.definitions.check import Definitions
 from engine.definitions.folder import Located
-from engine.definitions.pipeline import Call, InlineApp, Output, Pipeline, Step
+from engine.definitions.pipeline import Call, Delivery, InlineApp, Output, Pipeline, Step
 from engine.envelope import EnvelopeMaker
+from engine.expressions import compile_expression, text_of
 from engine.flow import Flow
+from engine.intake import Intake, KeyOf
 from engine.named_outputs import NamedOutputs
 from engine.observer import Counts, Observer
 from engine.pipeline_run import PipelineRun
@@ -80,24 +83,28 @@ class Builder:
             return Built(pipeline, run, input, use, webhook, closing.pop_all())
 
     async def _run(self, assembly: _Assembly, input: InputBinding, use: Use, counts: Counts) -> PipelineRun:
-        pipeline, name = assembly.pipeline, assembly.pipeline.model.metadata.name
-        spec = pipeline.model.spec
-        envelope = EnvelopeMaker(spec.event, use.name, use.manifest.name, assembly.surroundings.env)
-        stages = [
+        pipeline, surroundings = assembly.pipeline, assembly.surroundings
+        name, spec = pipeline.model.metadata.name, pipeline.model.spec
+        envelope = EnvelopeMaker(spec.event, use.name, use.manifest.name, surroundings.env)
+        wanted = spec.delivery.deduplicate
+        once = Deduplication(name, wanted, self._store, surroundings) if wanted is not None else None
+        stages: list[Stage] = [
             EachEvent("event", lambda passage: envelope.complete(passage, self._clock.now())),
+            *([once] if once is not None else []),
             *[await assembly.step(index, step) for index, step in enumerate(spec.steps)],
             *[await assembly.output(index, output) for index, output in enumerate(spec.outputs)],
         ]
         revision = revision_of(pipeline, assembly.definitions)
         flow = Flow(name, revision, stages, spec.delivery, self._store, self._clock, counts, self._observer)
         replays = self._store.queue(queue_name(name))
+        intake = Intake(envelope, _key_of(spec.delivery, once, surroundings), self._clock)
         limits = {"concurrency": spec.delivery.concurrency, **_batching(stages)}
-        return PipelineRun(flow, input, replays, envelope, self._clock, **limits)
+        return PipelineRun(flow, input, replays, intake, self._clock, once=once, **limits)
 
     async def app(self, call: Call, definitions: Definitions, resolver: Resolver) -> AppClient:
         """One client for one definition of an app, so that `maxConcurrency` holds over all pipelines."""
         if isinstance(call.app, InlineApp):
-            return AppClient(self._session, call.app.url, call.app.url)
+            return AppClient(self._session, without_password(call.app.url), call.app.url)
         app = definitions.apps[call.app]
         spec, key = app.model.spec, app.model.model_dump_json()
         if key not in self._apps:
@@ -168,6 +175,14 @@ class _Assembly:
         operation = output.operation or use.manifest.default_operation
         key = f"{self.pipeline.model.metadata.name}.{index}"
         return OutputStage(f"outputs[{index}]", key, output, operation, binding, self.surroundings)
+
+
+def _key_of(delivery: Delivery, once: Deduplication | None, surroundings: Surroundings) -> KeyOf | None:
+    """What events have in common of which only one may be on its way: by the order, else by the deduplication."""
+    if delivery.order_by is None:
+        return once.key_of if once is not None else None
+    expression = compile_expression(delivery.order_by)
+    return lambda passage: text_of(expression.evaluate(surroundings.scope(passage)))
 
 
 def _batching(stages: Sequence[Stage]) -> Mapping[str, Any]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 from bindings.contract import Clock
 from bindings.store import DeadLetter, Store
 from engine.definitions.pipeline import Retry
 from engine.errors import EventError
+from engine.event import Event
 from engine.passage import Passage
 from engine.retry import insist
 
@@ -38,6 +40,22 @@ def letter_of(passage: Passage, pipeline: str, revision: str, stage: str, error:
         attempts=max(passage.attempts, 1),
         time=now,
     )
+
+
+def edited(letter: DeadLetter, data: bytes, origin: bool = False) -> DeadLetter:
+    """The letter with other data where it failed, or (`origin`) as it came in: in both where no step had changed it.
+
+    Raises `Permanent` when the data is not what the content type says.
+    """
+    same = letter.event.data == letter.origin.data
+    event = letter.event if origin and not same else _with_data(letter.event, data)
+    return replace(letter, event=event, origin=_with_data(letter.origin, data) if origin or same else letter.origin)
+
+
+def _with_data(event: Event, data: bytes) -> Event:
+    changed = Event({name: value for name, value in event.attributes.items() if name != "dataref"}, data)
+    _ = changed.value
+    return changed
 
 
 async def keep(store: Store, letters: Sequence[DeadLetter], clock: Clock) -> None:

@@ -46,7 +46,7 @@ class Engine:
         # No limit here: the pipelines' concurrency and the apps' maxConcurrency are the limits that people set.
         connector = aiohttp.TCPConnector(limit=0)
         timeout = aiohttp.ClientTimeout(total=None)
-        self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=True)
+        self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())
         components = Components(self._store, self._clock)
         self._builder = Builder(self._store, self._clock, self._session, components, self._report)
 

@@ -54,15 +54,18 @@ class EnvelopeMaker:
             "id": received.id,
             "source": self._source,
             "type": self._type,
-            "time": rfc3339(now),
             **known,
         }
+        if "time" not in known:
+            attributes["time"] = rfc3339(now)
         if received.data is not None and "datacontenttype" not in known:
             attributes["datacontenttype"] = sniff(received.data)
         return Event(attributes, received.data)
 
     def complete(self, passage: Passage, now: float) -> Event:
         """The event as the definition wants it; raises `Permanent` when a template fails or the result is invalid."""
+        if passage.arrival.refused is not None:
+            raise passage.arrival.refused
         event = passage.event
         if self._template is not None:
             values = self._template.evaluate(Scope(event, passage.metadata, self._env, now))

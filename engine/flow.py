@@ -72,10 +72,12 @@ class Flow:
             if stage.limit is not None and len(batch) > stage.limit:
                 batch = self._first_piece(batch, stage.limit)
             if breaker is not None and not breaker.admits():
-                self.waits.park(at, batch, breaker.next_probe())
+                self.waits.park(at, batch, 0.0)
                 return
             try:
-                verdicts = await stage(batch)
+                verdicts = await self._ask(stage, breaker, batch)
+                if len(verdicts) != len(batch):
+                    raise ValueError(f"{len(verdicts)} verdicts on {len(batch)} events")
             except EventError as error:
                 await self._failed_together(batch, error)
                 return
@@ -84,6 +86,16 @@ class Flow:
                 await self._failed_together(batch, Permanent(f"internal error: {type(error).__name__}: {error}"))
                 return
             batch = await self._decide(at, batch, verdicts)
+
+    @staticmethod
+    async def _ask(stage: Stage, breaker: Breaker | None, batch: Sequence[Passage]) -> Sequence[Verdict]:
+        if breaker is None:
+            return await stage(batch)
+        breaker.asked += 1
+        try:
+            return await stage(batch)
+        finally:
+            breaker.asked -= 1
 
     def _first_piece(self, batch: list[Passage], limit: int) -> list[Passage]:
         """The rest goes on in pieces of its own, side by side with this one."""
@@ -96,8 +108,8 @@ class Flow:
         onward: list[Passage] = []
         failed: list[tuple[Passage, EventError]] = []
         for passage, verdict in zip(batch, verdicts, strict=True):
-            if isinstance(verdict, Event):
-                passage.move_on(verdict)
+            if verdict is None or isinstance(verdict, Event):
+                passage.move_on(verdict or passage.event)
                 onward.append(passage)
             elif isinstance(verdict, EventError):
                 failed.append((passage, verdict))
@@ -106,9 +118,11 @@ class Flow:
             else:
                 self._observer.filtered(self.pipeline, passage)
                 self.end([passage], Outcome.FILTERED)
-        if len(failed) < len(batch):
+        # One answer shows that the other side is there, however many of its neighbours failed.
+        answered = any(verdict is not None and not isinstance(verdict, EventError) for verdict in verdicts)
+        if answered:
             self._answered(at)
-        await self._fail(at, failed)
+        await self._fail(at, failed, answered)
         return onward
 
     async def _failed_together(self, batch: list[Passage], error: EventError) -> None:
@@ -127,13 +141,14 @@ class Flow:
             if part:
                 self._wait(at, part, error)
 
-    async def _fail(self, at: int, failed: Sequence[tuple[Passage, EventError]]) -> None:
+    async def _fail(self, at: int, failed: Sequence[tuple[Passage, EventError]], answered: bool) -> None:
         """Events failed each by its own fault: they wait for another try, or they are dead letters."""
         dead: list[tuple[Passage, EventError]] = []
         for passage, error in failed:
             breaker = self.breakers[at]
             was_open = breaker is not None and breaker.is_open
-            self._note(at, passage, error)
+            if not answered:
+                self._note(at, passage, error)
             passage.tries += 1
             # While nothing gets an answer, a failure says nothing about the event.
             if not was_open and not isinstance(error, Unavailable):
@@ -172,6 +187,7 @@ class Flow:
         breaker = self.breakers[at]
         if breaker is not None and breaker.failed(passage.event.id, error):
             self._observer.paused(self.pipeline, self.stages[at].name, str(error))
+            self.waits.park(at, [], breaker.next_probe(error))  # the event itself may be a dead letter: probe anyway
 
     async def _dead_letter(self, at: int, dead: Sequence[tuple[Passage, EventError]]) -> None:
         stage, now = self.stages[at].name, self._clock.now()

@@ -65,12 +65,11 @@ class NamedOutputs:
         Then the event is retried whole, the app's call included: at least once, as everywhere.
         """
         changed = event.with_value(wish.data) if wish.has_data else event
-        invocations = [self._invoke(name, changed) for name in wish.to]
         if wish.parallel:
-            await asyncio.gather(*invocations)
+            await asyncio.gather(*[self._invoke(name, changed) for name in wish.to])
         else:
-            for invocation in invocations:
-                await invocation
+            for name in wish.to:
+                await self._invoke(name, changed)
         return changed
 
     async def _invoke(self, name: str, event: Event) -> None:

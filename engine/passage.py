@@ -28,6 +28,8 @@ class Arrival:
     outcome: Outcome = Outcome.FILTERED
     results: list[Event] = field(default_factory=list)
     error: EventError | None = None
+    refused: EventError | None = None  # why it cannot go on its way at all
+    replayed: bool = False
 
     def ended(self, outcome: Outcome, event: Event, error: EventError | None) -> None:
         """Counts one event as ended; settles the message when it was the last.

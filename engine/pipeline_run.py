@@ -8,9 +8,10 @@ from collections.abc import Sequence
 
 from bindings.contract import Clock, InputBinding, Outcome, Received, Settled
 from bindings.store import DurableQueue
-from engine.envelope import EnvelopeMaker
+from engine.deduplication import Deduplication
 from engine.flow import Flow
-from engine.passage import Arrival, Passage
+from engine.intake import Intake
+from engine.passage import Passage
 from engine.reader import Reader
 from engine.replay import passage_of
 from engine.room import Room
@@ -32,9 +33,10 @@ class PipelineRun:
         flow: Flow,
         input: InputBinding,
         replays: DurableQueue,
-        envelope: EnvelopeMaker,
+        intake: Intake,
         clock: Clock,
         *,
+        once: Deduplication | None = None,
         concurrency: int,
         batch_size: int,
         max_wait: float,
@@ -42,20 +44,23 @@ class PipelineRun:
         self.flow = flow
         self._input = input
         self._replays = replays
-        self._envelope = envelope
+        self._intake = intake
+        self._once = once
         self._clock = clock
         self._concurrency = concurrency
         self._batch_size = batch_size
         self._max_wait = max_wait
         self._workload = Workload()
         self._waiting = Waiting(self._workload, flow.breakers, clock, self._wake, self._read_one)
-        self._room = Room(2 * concurrency * batch_size, lambda: self._waiting.count, lambda: self.paused)
-        self._settler = Settler(input, clock, self._settled)
-        self._replay_settler = Settler(replays, clock, self._settled)
+        self._room = Room(2 * concurrency * batch_size, lambda: self._waiting.count + intake.held, lambda: self.paused)
+        commit = once.commit if once is not None else None
+        self._settler = Settler(input, clock, self._settled, commit)
+        self._replay_settler = Settler(replays, clock, self._settled, commit)
         self._reader = Reader(flow.pipeline, input, self._room, clock, self._arrived, self._reopen)
         self._replay_reader = Reader(flow.pipeline, replays, self._room, clock, self._replayed)
         self._workers: set[asyncio.Task[None]] = set()
-        self._filling = False
+        self._filling: asyncio.Task[None] | None = None
+        self._cut_off = False  # a stop has cancelled what was under way: it is not settled, and comes again
         flow.waits = self._waiting
 
     @property
@@ -70,7 +75,15 @@ class PipelineRun:
 
     def start(self) -> None:
         self._waiting.stopping = False
-        self._reader.start()
+        for breaker in self.flow.breakers:
+            if breaker is not None:
+                breaker.succeeded()  # nobody probes for a breaker that was open at the stop
+        self._room.clear()
+        self._intake.clear()
+        if self._once is not None:
+            self._once.clear()
+        self._reader.start(reopen=self._cut_off)
+        self._cut_off = False
         self._replay_reader.start()
 
     async def stop(self, timeout: float) -> None:
@@ -79,6 +92,7 @@ class PipelineRun:
         self._release_waiting()
         if self._workers:
             await asyncio.wait(set(self._workers), timeout=timeout)
+        self._cut_off = bool(self._workers)
         for worker in self._workers:
             worker.cancel()
         await asyncio.gather(*self._workers, return_exceptions=True)
@@ -91,31 +105,32 @@ class PipelineRun:
         await self._replays.close()
 
     def _release_waiting(self) -> None:
-        left = [*self._workload.drain(), *self._waiting.drain()]
+        left = [*self._workload.drain(), *self._waiting.drain(), *self._intake.drain()]
         if left:
             self.flow.end(left, Outcome.RELEASED)
 
     # What comes in
 
     def _arrived(self, received: Sequence[Received]) -> None:
-        now = self._clock.now()
-        passages = []
-        for message in received:
-            event = self._envelope.plain(message, now)
-            passages.append(Passage(Arrival(message, event, self._settler), event))
-        self.flow.counts.read += len(passages)
-        self._workload.add(passages)
+        self.flow.counts.read += len(received)
+        self._workload.add(self._intake.arrive(received, self._settler))
         self._wake()
 
     def _replayed(self, received: Sequence[Received]) -> None:
         names = [stage.name for stage in self.flow.stages]
-        for message in received:
-            self.flow.counts.read += 1
-            self._workload.resume([passage_of(message, self.flow.revision, names, self._replay_settler)])
-        self._wake()
+        self.flow.counts.read += len(received)
+        passages = [passage_of(one, self.flow.revision, names, self._replay_settler) for one in received]
+        self._go_on(self._intake.admit(passages))
 
     def _settled(self, settled: Sequence[Settled]) -> None:
         self._room.give_back(len(settled))
+        self._go_on(self._intake.left([one.received for one in settled]))
+
+    def _go_on(self, passages: list[Passage]) -> None:
+        for passage in passages:
+            self._workload.resume([passage])
+        if passages:
+            self._wake()
 
     def _read_one(self) -> None:
         self._room.grant_one()
@@ -130,6 +145,8 @@ class PipelineRun:
         """Starts as many workers as there are batches, within the concurrency; a worker ends when nothing is left."""
         self._room.look_again()
         full, rest = divmod(self._workload.fresh, self._batch_size)
+        if self._filling and (full or self._workload.batches_again):
+            self._filling.cancel()
         batches = self._workload.batches_again + full + (1 if rest and not self._filling else 0)
         for _ in range(min(batches, self._concurrency - len(self._workers))):
             worker = asyncio.get_running_loop().create_task(self._work())
@@ -144,7 +161,8 @@ class PipelineRun:
 
     async def _work(self) -> None:
         while True:
-            await self._fill()
+            if not await self._filled():
+                return
             batch = self._workload.take(self._batch_size)
             if not batch:
                 return
@@ -152,15 +170,22 @@ class PipelineRun:
             if self._waiting.stopping:
                 self._release_late()
 
-    async def _fill(self) -> None:
-        """Gives a batch that is not full the time to get more; a full one does not wait for this."""
-        waits = self._max_wait and not self._filling and not self._waiting.stopping
-        if waits and not self._workload.batches_again and 0 < self._workload.fresh < self._batch_size:
-            self._filling = True
-            try:
-                await self._clock.sleep(self._max_wait)
-            finally:
-                self._filling = False
+    async def _filled(self) -> bool:
+        """Gives a batch that is not full the time to get more; a full one does not wait for this. False when another
+        worker already waits for the batch to fill.
+        """
+        full = self._workload.fresh >= self._batch_size or self._workload.batches_again
+        if full or not self._max_wait or not self._workload.fresh or self._waiting.stopping:
+            return True
+        if self._filling:
+            return False
+        self._filling = asyncio.get_running_loop().create_task(self._clock.sleep(self._max_wait))
+        try:
+            await asyncio.wait({self._filling})
+        finally:
+            self._filling.cancel()
+            self._filling = None
+        return True
 
     def _release_late(self) -> None:
         """What begins to wait while the pipeline stops is given back at once."""

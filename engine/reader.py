@@ -22,7 +22,9 @@ class Readable(Protocol):
 
 
 class Reader:
-    """`reopen` is called after an error, before the next read; `problem` says why nothing is read meanwhile."""
+    """`reopen` is called before the next read after an error, and when `start` says so; `problem` says why nothing is
+    read meanwhile.
+    """
 
     def __init__(
         self,
@@ -42,8 +44,8 @@ class Reader:
         self._reopen = reopen
         self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._run())
+    def start(self, reopen: bool = False) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._run(reopen))
 
     async def stop(self) -> None:
         """Ends the reading; a read that waits is cancelled, and loses nothing (bindings/contract.py)."""
@@ -52,20 +54,20 @@ class Reader:
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
 
-    async def _run(self) -> None:
+    async def _run(self, reopen: bool) -> None:
         failures = 0
         while True:
             try:
-                if failures and self._reopen is not None:
+                if reopen and self._reopen is not None:
                     await self._reopen()
                 received = await self._input.read(await self._room.free())
+                self._arrived(received)
             except Exception as error:
-                failures += 1
+                failures, reopen = failures + 1, True
                 await self._wait_after(error, failures)
             else:
-                failures, self.problem = 0, ""
+                failures, reopen, self.problem = 0, False, ""
                 self._room.take(len(received))
-                self._arrived(received)
 
     async def _wait_after(self, error: Exception, failures: int) -> None:
         wait = backoff(_RETRY, failures)

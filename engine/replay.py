@@ -5,16 +5,18 @@ The command that replays puts them there, whether the engine runs or not; the pi
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
-from bindings.contract import Received
+from bindings.contract import Clock, Received
 from bindings.store import DeadLetter, Message, Store
 from engine.event import Event
 from engine.passage import Arrival, Passage, Settles
 
 _ORIGIN, _STAGE, _REVISION = "replay.origin", "replay.stage", "replay.revision"
+_SHORTEST_PAUSE = 0.1  # seconds; a fast pace is made of batches, a slow one of single letters
 
 
 def queue_name(pipeline: str) -> str:
@@ -39,7 +41,7 @@ def passage_of(received: Received, revision: str, stages: Sequence[str], settler
     """
     said, metadata = received.metadata, {k: v for k, v in received.metadata.items() if not k.startswith("replay.")}
     received.metadata = metadata
-    arrival = Arrival(received, origin := _read(said[_ORIGIN]), settler)
+    arrival = Arrival(received, origin := _read(said[_ORIGIN]), settler, replayed=True)
     if said[_REVISION] != revision or said[_STAGE] not in stages:
         return Passage(arrival, origin)
     return Passage(arrival, Event(received.attributes, received.data), stages.index(said[_STAGE]))
@@ -54,6 +56,41 @@ def _written(event: Event) -> str:
 def _read(text: str) -> Event:
     fields = json.loads(text)
     return Event(fields["attributes"], None if fields["data"] is None else base64.b64decode(fields["data"]))
+
+
+async def paced(
+    pages: AsyncIterator[Sequence[DeadLetter]], rate: float, clock: Clock
+) -> AsyncIterator[Sequence[DeadLetter]]:
+    """The same letters in small batches, at most `rate` of them a second."""
+    size = max(1, int(rate * _SHORTEST_PAUSE))
+    due = clock.now()
+    async for page in pages:
+        for start in range(0, len(page), size):
+            await clock.sleep(due - clock.now())
+            batch = page[start : start + size]
+            yield batch
+            due = max(due + len(batch) / rate, clock.now())
+
+
+class Replays:
+    """Replays that may be stopped (cancelled) between two letters; `count` is how many are on their way then."""
+
+    def __init__(self, store: Store, from_start: bool) -> None:
+        self._store = store
+        self._from_start = from_start
+        self.count = 0
+
+    async def add(self, letters: Sequence[DeadLetter]) -> None:
+        adding = asyncio.ensure_future(self._add(letters))
+        try:
+            await asyncio.shield(adding)
+        except asyncio.CancelledError:
+            await adding  # not between the queue and the removal: the letters would be at both places
+            raise
+
+    async def _add(self, letters: Sequence[DeadLetter]) -> None:
+        await replay(self._store, letters, self._from_start)
+        self.count += len(letters)
 
 
 async def replay(store: Store, letters: Sequence[DeadLetter], from_start: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import sys
@@ -52,7 +53,7 @@ class TextSink:
         head = f"{mark} {pipeline:<14}"
         if self._color:
             time, head = f"\x1b[90m{time}\x1b[0m", f"\x1b[{tone}m{head}\x1b[0m"
-        print(f"{time} {head} {text}", file=self._out, flush=True)
+        _print(f"{time} {head} {text}", self._out)
 
 
 class JsonSink:
@@ -62,7 +63,13 @@ class JsonSink:
 
     def write(self, kind: str, pipeline: str, text: str, fields: Mapping[str, object]) -> None:
         line = {"time": rfc3339(self._clock.now()), "kind": kind, "pipeline": pipeline, "message": text, **fields}
-        print(json.dumps(line, ensure_ascii=False, default=str), file=self._out, flush=True)
+        _print(json.dumps(line, ensure_ascii=False, default=str), self._out)
+
+
+def _print(line: str, out: TextIO) -> None:
+    # Who reads the lines may go away (`jackfield run | head`); the events go on all the same.
+    with contextlib.suppress(OSError, ValueError):
+        print(line, file=out, flush=True)
 
 
 class LineReport:

@@ -9,8 +9,10 @@ _MOST_WAITING = 1000
 
 
 class Room:
-    """Room for `size` messages under way. Events that wait for another try do not count, up to 1,000 of them, so that
-    they do not hold up the others. While the pipeline is paused there is no room.
+    """Room for `size` messages under way.
+
+    Events that wait, for another try or for the one before them in their order, do not count, up to 1,000 of them, so
+    that they do not hold up the others. While the pipeline is paused there is no room.
     """
 
     def __init__(self, size: int, waiting: Callable[[], int], paused: Callable[[], bool]) -> None:
@@ -27,7 +29,7 @@ class Room:
         Half of the room at a time: a read is a round trip, whether it brings one message or a hundred.
         """
         while True:
-            if self._granted:
+            if self._granted and self._open < self._size + _MOST_WAITING:
                 self._granted = False
                 return 1
             room = self._size + min(self._waiting(), _MOST_WAITING) - self._open
@@ -47,6 +49,11 @@ class Room:
         """Lets one message in although the pipeline is paused: it is the next probe."""
         self._granted = True
         self._changed.set()
+
+    def clear(self) -> None:
+        """Nothing is under way any more: what was not settled comes again."""
+        self._open = 0
+        self._granted = False
 
     def look_again(self) -> None:
         """Something that room depends on has changed."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from bindings.metadata import parse_duration
@@ -19,6 +21,7 @@ from engine.errors import DefinitionError
 from engine.live import LiveFolder, changed, look
 from engine.registry import open_store
 from engine.report import LineReport, LogHandler, Sink, sink_for, summary
+from engine.retention import Retention
 
 EXIT_NOW = 130  # a second signal: what was under way is given out again at the next start
 
@@ -26,31 +29,47 @@ EXIT_NOW = 130  # a second signal: what was under way is given out again at the 
 async def run_folder(arguments: argparse.Namespace) -> int:
     """Runs until SIGTERM or SIGINT; the exit status is 0 after a clean drain."""
     root = _folder(arguments.dir)
+    # What was imported stays, and is no garbage; events make few cycles. Measured: a seventh of the CPU time an event.
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
     clock = SystemClock()
     color = (sys.stdout.isatty() and "NO_COLOR" not in os.environ) or "FORCE_COLOR" in os.environ
     sink = sink_for(arguments.log_format, clock, color)
     report = LineReport(sink, clock)
-    logging.getLogger().addHandler(LogHandler(sink))
-    engine = Engine(
-        open_store(arguments.store, clock), clock, report, arguments.host, arguments.http_port, _drain(arguments.drain)
-    )
-    await engine.start()
-    sink.write("started", "jackfield", f"listens on http://{engine.server.host}:{engine.server.port}", {})
-    following = asyncio.create_task(_follow(root, engine, report, sink, color))
-    stopped = _on_signals()
-    try:
-        await asyncio.wait({following, asyncio.ensure_future(stopped.wait())}, return_when=asyncio.FIRST_COMPLETED)
-        if following.done():
-            following.result()
-        sink.write("draining", "jackfield", f"finishes what is under way, at most {arguments.drain}", {})
-    finally:
-        following.cancel()
-        await asyncio.gather(following, return_exceptions=True)
-        await engine.stop()
-        report.flush()
+    store = open_store(arguments.store, clock)
+    retention = Retention.of(store, clock, arguments.keep_dead_letters, arguments.most_dead_letters)
+    engine = Engine(store, clock, report, arguments.host, arguments.http_port, _drain(arguments.drain))
+    with _logged(sink):
+        await engine.start()
+        sink.write("started", "jackfield", f"listens on http://{engine.server.host}:{engine.server.port}", {})
+        retaining = asyncio.create_task(retention.run())
+        following = asyncio.create_task(_follow(root, engine, report, sink, color))
+        stopped = _on_signals()
+        try:
+            await asyncio.wait({following, asyncio.ensure_future(stopped.wait())}, return_when=asyncio.FIRST_COMPLETED)
+            if following.done():
+                following.result()
+            sink.write("draining", "jackfield", f"finishes what is under way, at most {arguments.drain}", {})
+        finally:
+            following.cancel()
+            retaining.cancel()
+            await asyncio.gather(following, retaining, return_exceptions=True)
+            await engine.stop()
+            report.flush()
     if arguments.log_format == "text":
         print(summary(engine.counts))
     return 0
+
+
+@contextlib.contextmanager
+def _logged(sink: Sink) -> Iterator[None]:
+    """Brings what is logged into the lines of the sink, for as long as the engine runs."""
+    handler = LogHandler(sink)
+    logging.getLogger().addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(handler)
 
 
 def _folder(text: str) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -23,13 +23,21 @@ class Settleable(Protocol):
 class Settler:
     """Collects the outcomes while a settlement is under way, so that one round trip settles all that came meanwhile.
 
-    `on_settled` is called with what the input has confirmed: only then is there room for new messages.
+    `before` is done first, until it succeeds. `on_settled` is called with what the input has confirmed: only then is
+    there room for new messages.
     """
 
-    def __init__(self, input: Settleable, clock: Clock, on_settled: Callable[[Sequence[Settled]], None]) -> None:
+    def __init__(
+        self,
+        input: Settleable,
+        clock: Clock,
+        on_settled: Callable[[Sequence[Settled]], None],
+        before: Callable[[Sequence[Settled]], Awaitable[None]] | None = None,
+    ) -> None:
         self._input = input
         self._clock = clock
         self._on_settled = on_settled
+        self._before = before
         self._waiting: list[Settled] = []
         self._task: asyncio.Task[None] | None = None
 
@@ -51,6 +59,8 @@ class Settler:
             while self._waiting:
                 settled, self._waiting = self._waiting, []
                 what = f"{len(settled)} outcomes could not be settled"
+                if self._before is not None:
+                    await insist(partial(self._before, settled), _RETRY, self._clock, _log, what)
                 await insist(partial(self._input.settle, settled), _RETRY, self._clock, _log, what)
                 self._on_settled(settled)
         finally:

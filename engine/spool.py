@@ -1,4 +1,4 @@
-"""Makes durable what its system cannot give out again: a webhook's request, a cron instant."""
+"""Makes durable what its system cannot give out again: the request of a webhook."""
 
 from __future__ import annotations
 

@@ -34,6 +34,7 @@ class Waiting:
         self._backoffs: dict[asyncio.Task[None], list[Passage]] = {}
         self._parked: dict[int, deque[Passage]] = {}
         self._probers: dict[int, asyncio.Task[None]] = {}
+        self._probe_at: dict[int, float] = {}
         self.stopping = False
 
     @property
@@ -59,27 +60,33 @@ class Waiting:
             self.resume(batch)
 
     def park(self, at: int, batch: list[Passage], wait: float) -> None:
-        """Keeps a batch until the breaker of the stage `at` lets it; the first probe is sent after `wait` seconds."""
+        """Keeps a batch until the breaker of the stage `at` lets it; no probe is sent in the next `wait` seconds."""
         self._parked.setdefault(at, deque()).extend(batch)
+        self._probe_at[at] = max(self._clock.now() + wait, self._probe_at.get(at, 0.0))
         if at not in self._probers and not self.stopping:
-            self._probers[at] = self._start(self._probe(at, wait))
+            self._probers[at] = self._start(self._probe(at))
 
     def unpark(self, at: int) -> None:
         """The breaker has closed: what was parked goes on, as fast as the pipeline's concurrency lets it."""
         prober = self._probers.pop(at, None)
         if prober is not None:
             prober.cancel()
+        self._probe_at.pop(at, None)
         parked = list(self._parked.pop(at, ()))
         if parked:
             self._workload.resume(parked)
         self._wake()
 
-    async def _probe(self, at: int, wait: float) -> None:
+    async def _probe(self, at: int) -> None:
         breaker = self._breakers[at]
         assert breaker is not None  # noqa: S101 - only a stage with a breaker parks
         sent = 0
         while True:
-            await self._clock.sleep(wait)
+            while (wait := self._probe_at[at] - self._clock.now()) > 0:
+                await self._clock.sleep(wait)
+            if breaker.asked:  # a probe hangs: another one would hang beside it
+                self._probe_at[at] = self._clock.now() + breaker.next_probe()
+                continue
             parked = self._parked.get(at)
             asked_for_fresh = breaker.probes > 0  # and none came
             breaker.probes = 1
@@ -88,7 +95,7 @@ class Waiting:
                 self.resume([parked.popleft()])
             else:
                 self._read_one()
-            wait = breaker.next_probe()
+            self._probe_at[at] = self._clock.now() + breaker.next_probe()
 
     def drain(self) -> list[Passage]:
         """Takes everything out, for a pipeline that stops; what comes later is to be drained again."""
@@ -100,6 +107,7 @@ class Waiting:
         self._backoffs.clear()
         self._probers.clear()
         self._parked.clear()
+        self._probe_at.clear()
         return left
 
     @staticmethod

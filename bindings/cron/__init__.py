@@ -6,7 +6,7 @@ from bindings.manifest import ComponentType
 
 component = ComponentType(
     name="bindings.cron",
-    summary="An event at each instant of a schedule. Nothing is made up for while the engine is down.",
+    summary="An event at each instant of a schedule, also for one that passed while the engine was down.",
     metadata=CronMetadata,
     example="""\
 apiVersion: dapr.io/v1alpha1
@@ -21,6 +21,14 @@ spec:
       value: "30 8 * * mon-fri"
     - name: timezone
       value: Europe/Berlin
+    - name: missed # at the next start, if the engine was down: the newest one that is no more than two hours old
+      value: last
+    - name: missedWithin
+      value: 2h
+    - name: overlap # not while that of the day before is still worked on
+      value: skip
+    - name: jitter # at some moment before 8:31
+      value: 1m
 """,
     input=CronInput,
     input_metadata={

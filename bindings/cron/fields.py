@@ -87,3 +87,8 @@ def expand(text: str) -> str:
         raise ValueError(f"{len(fields)} fields in {text!r}: write 5 ({names}), or 6 with the second first")
     seconds = [] if len(fields) == 6 else ["0"]
     return " ".join(each.expand(part) for each, part in zip(FIELDS, seconds + fields, strict=True))
+
+
+def hour_is_wildcard(text: str) -> bool:
+    """Whether the hour field begins with `*` (`HR_STAR` of Vixie cron); `?` means the same."""
+    return text.split()[-4].startswith(("*", "?"))

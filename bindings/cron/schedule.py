@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from bisect import bisect_left
 from dataclasses import dataclass
-from datetime import datetime
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from croniter import CroniterBadDateError, croniter
 
-from bindings.cron import fields
+from bindings.cron import fields, zone
 from bindings.metadata import parse_duration
 
 _EVERY = "@every"
@@ -24,6 +25,7 @@ _MACROS = {
     "@hourly": "0 * * * *",
 }
 _MICROSECONDS = 1_000_000
+_DAY = 86_400
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Schedule(ABC):
         first, _, rest = text.strip().partition(" ")
         if first.startswith(("TZ=", "CRON_TZ=")):
             timezone, text = first.partition("=")[2], rest
-        return _parse(" ".join(text.split()), time_zone(timezone))
+        return _parse(" ".join(text.split()), zone.time_zone(timezone))
 
 
 @dataclass(frozen=True)
@@ -68,50 +70,70 @@ class Every(Schedule):
 
 @dataclass(frozen=True)
 class Calendar(Schedule):
-    """Fields that the wall clock of a time zone has to match.
+    """Fields that the wall clock of a time zone has to match, in whole seconds.
 
-    Where the wall clock skips an hour, what falls into it is due right after the gap; where it repeats an hour,
-    what falls into it is due twice.
+    Where the clock is set forward, what falls into the gap is due once, right after it. Where it is set back, what
+    comes twice is due the first time only. But with a `wildcard`, an hour field that begins with `*`, a schedule keeps
+    its rhythm in elapsed time: what falls into the gap is due when it would have been without it, and what comes
+    twice is due twice. Source of the distinction: cron(8) of Vixie cron.
     """
 
     fields: str
+    wildcard: bool
 
     def next(self, after: float) -> float:
-        return self._from(after).get_next(float)
+        """Goes through the stretches between two changes of the clock, from a day before: no change is larger."""
+        begin = math.floor(after)
+        start, repeated, due = begin - _DAY, 0, math.inf
+        while start < due:
+            offset = zone.offset(self.zone, start)
+            match = self._match(max(begin, start + repeated - 1) + offset) - offset
+            change = zone.next_change(self.zone, start, match)
+            if change is None:
+                return float(min(match, due))
+            forward = zone.offset(self.zone, change) - offset
+            if match < change + forward:
+                skipped = match if self.wildcard else change
+                due = min(due, skipped) if skipped > begin else due
+            start, repeated = change, 0 if self.wildcard else max(0, -forward)
+        return float(due)
 
     def latest(self, until: float) -> float:
-        return self._from(math.floor(until) + 1).get_prev(float)
+        """By halving, so that only `next` has to know how clocks change."""
+        end, span = math.floor(until), 1
+        while self.next(end - span) > end:
+            span *= 2
+        seconds = range(end - span + 1, end)
+        return float(seconds.start + bisect_left(seconds, True, key=lambda second: self.next(second) > end))
 
-    def _from(self, instant: float) -> croniter:
-        return croniter(self.fields, datetime.fromtimestamp(instant, self.zone), second_at_beginning=True)
+    def _match(self, wall: int) -> int:
+        """The first match after a time of the wall clock, in seconds since its own 1970."""
+        self._croniter.set_current(float(wall))
+        return int(self._croniter.get_next(float))
+
+    @cached_property
+    def _croniter(self) -> croniter:
+        return croniter(self.fields, 0.0, second_at_beginning=True)
 
 
-def time_zone(name: str) -> ZoneInfo:
-    """Raises `ValueError` when the IANA database has no zone of that name."""
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # not there; leaves the folder of the database; is a folder
-        raise ValueError(f"{name!r} is not a time zone; write it like UTC or Europe/Berlin") from None
-
-
-def _parse(text: str, zone: ZoneInfo) -> Schedule:
+def _parse(text: str, timezone: ZoneInfo) -> Schedule:
     first, _, rest = text.partition(" ")
     if first == _EVERY:
-        return _every(rest, zone)
+        return _every(rest, timezone)
     if text.startswith("@") and text not in _MACROS:
         raise ValueError(f"{text} is none of {', '.join(_MACROS)} or {_EVERY} with a duration")
-    return _calendar(_MACROS.get(text, text), zone)
+    return _calendar(_MACROS.get(text, text), timezone)
 
 
-def _every(text: str, zone: ZoneInfo) -> Every:
+def _every(text: str, timezone: ZoneInfo) -> Every:
     period = parse_duration(text)
     if not 0.001 <= period < math.inf:
         raise ValueError(f"{_EVERY} {text}: the shortest period is 1ms")
-    return Every(zone, round(period * _MICROSECONDS))
+    return Every(timezone, round(period * _MICROSECONDS))
 
 
-def _calendar(text: str, zone: ZoneInfo) -> Calendar:
-    schedule = Calendar(zone, fields.expand(text))
+def _calendar(text: str, timezone: ZoneInfo) -> Calendar:
+    schedule = Calendar(timezone, fields.expand(text), fields.hour_is_wildcard(text))
     try:
         schedule.next(0.0)
     except CroniterBadDateError:

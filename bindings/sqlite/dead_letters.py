@@ -3,19 +3,28 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from bindings.sqlite.insert import insert
-from bindings.store import DeadLetter
+from bindings.store import DeadLetter, LetterQuery
 from engine.event import Event
 
 # The columns in the order of the table.
-_PAGE = "SELECT * FROM dead_letters WHERE id > :after ORDER BY id LIMIT :limit"
-_PAGE_OF_PIPELINE = "SELECT * FROM dead_letters WHERE pipeline = :pipeline AND id > :after ORDER BY id LIMIT :limit"
+_PAGE = "SELECT * FROM dead_letters WHERE id > :after AND {} ORDER BY id LIMIT :limit"
 _GET = "SELECT * FROM dead_letters WHERE id = ?"
 _REMOVE = "DELETE FROM dead_letters WHERE id IN (SELECT value FROM json_each(?))"
-_COUNT = "SELECT count(*) FROM dead_letters"
-_COUNT_OF_PIPELINE = "SELECT count(*) FROM dead_letters WHERE pipeline = :pipeline"
+_COUNT = "SELECT count(*) FROM dead_letters WHERE {}"
+_CHANGE = """
+    UPDATE dead_letters SET event = :event, event_data = :event_data, origin = :origin, origin_data = :origin_data
+    WHERE id = :id
+"""
+_CONDITIONS = {  # by the fields of a `LetterQuery`
+    "pipeline": "pipeline = :pipeline",
+    "since": "time >= :since",
+    "until": "time < :until",
+    "error": "instr(casefold(error), casefold(:error))",
+}
 
 
 def add(connection: sqlite3.Connection, letters: Sequence[DeadLetter]) -> None:
@@ -23,9 +32,9 @@ def add(connection: sqlite3.Connection, letters: Sequence[DeadLetter]) -> None:
     insert(connection, "dead_letters", [_row(letter) for letter in letters], "ON CONFLICT DO NOTHING")
 
 
-def page(connection: sqlite3.Connection, pipeline: str | None, after: str, limit: int) -> list[DeadLetter]:
-    statement = _PAGE if pipeline is None else _PAGE_OF_PIPELINE
-    rows = connection.execute(statement, {"pipeline": pipeline, "after": after, "limit": limit})
+def page(connection: sqlite3.Connection, which: LetterQuery, after: str, limit: int) -> list[DeadLetter]:
+    where, parameters = _conditions(connection, which)
+    rows = connection.execute(_PAGE.format(where), {**parameters, "after": after, "limit": limit})
     return [_letter(row) for row in rows]
 
 
@@ -38,10 +47,28 @@ def remove(connection: sqlite3.Connection, ids: Sequence[str]) -> int:
     return connection.execute(_REMOVE, (json.dumps(ids),)).rowcount
 
 
-def count(connection: sqlite3.Connection, pipeline: str | None) -> int:
-    statement = _COUNT if pipeline is None else _COUNT_OF_PIPELINE
-    [number] = connection.execute(statement, {"pipeline": pipeline}).fetchone()
+def count(connection: sqlite3.Connection, which: LetterQuery) -> int:
+    where, parameters = _conditions(connection, which)
+    [number] = connection.execute(_COUNT.format(where), parameters).fetchone()
     return int(number)
+
+
+def change(connection: sqlite3.Connection, letter: DeadLetter) -> bool:
+    parameters = {
+        "id": letter.id,
+        "event": json.dumps(dict(letter.event.attributes)),
+        "event_data": letter.event.data,
+        "origin": json.dumps(dict(letter.origin.attributes)),
+        "origin_data": letter.origin.data,
+    }
+    return connection.execute(_CHANGE, parameters).rowcount > 0
+
+
+def _conditions(connection: sqlite3.Connection, which: LetterQuery) -> tuple[str, dict[str, object]]:
+    given = {name: value for name, value in asdict(which).items() if value is not None}
+    if "error" in given:
+        connection.create_function("casefold", 1, str.casefold, deterministic=True)  # SQLite's knows only ASCII
+    return " AND ".join(_CONDITIONS[name] for name in given) or "true", given
 
 
 def _row(letter: DeadLetter) -> tuple[object, ...]:

@@ -74,6 +74,7 @@ class SqliteQueue:
         """Gives back what was not settled."""
         if self._renewal:
             self._renewal.cancel()
+            self._renewal = None  # it may be read again
         if self._undoing:
             await self._undoing
         held, self._held = self._held, {}

@@ -57,7 +57,21 @@ _STORE = (
     """,
     "CREATE INDEX dead_letters_by_pipeline ON dead_letters (pipeline, id)",
 )
-_MIGRATIONS: Sequence[Sequence[str]] = ((*_QUEUES, *_STORE),)
+# `committed_at` is NULL while a key is only claimed. A key is as old as its commit, or else its claim.
+_LEDGER = (
+    """
+    CREATE TABLE ledger (
+        scope TEXT NOT NULL,
+        key TEXT NOT NULL,
+        claimed_at REAL NOT NULL,
+        committed_at REAL,
+        PRIMARY KEY (scope, key)
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX ledger_by_age ON ledger (scope, coalesce(committed_at, claimed_at))",
+    "CREATE INDEX dead_letters_by_time ON dead_letters (time)",
+)
+_MIGRATIONS: Sequence[Sequence[str]] = ((*_QUEUES, *_STORE), _LEDGER)
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:

@@ -9,10 +9,10 @@ from functools import partial
 from pathlib import Path
 
 from bindings.contract import Clock
-from bindings.sqlite import dead_letters
+from bindings.sqlite import dead_letters, ledger, upkeep
 from bindings.sqlite.database import Database
 from bindings.sqlite.queue import SqliteQueue
-from bindings.store import DeadLetter
+from bindings.store import ALL_LETTERS, DeadLetter, LetterQuery
 from engine.errors import DefinitionError
 
 _URL = re.compile(r"sqlite:(?://(?=/)|(?!//))(.+)")
@@ -70,18 +70,37 @@ class SqliteStore:
         await self._database.write(partial(dead_letters.add, letters=letters))
 
     async def dead_letters(
-        self, *, pipeline: str | None = None, after: str = "", limit: int = 100
+        self, which: LetterQuery = ALL_LETTERS, *, after: str = "", limit: int = 100
     ) -> Sequence[DeadLetter]:
-        return await self._database.read(partial(dead_letters.page, pipeline=pipeline, after=after, limit=limit))
+        return await self._database.read(partial(dead_letters.page, which=which, after=after, limit=limit))
 
     async def dead_letter(self, id: str) -> DeadLetter | None:
         return await self._database.read(partial(dead_letters.get, id=id))
 
+    async def change_dead_letter(self, letter: DeadLetter) -> bool:
+        return await self._database.write(partial(dead_letters.change, letter=letter))
+
     async def remove_dead_letters(self, ids: Sequence[str]) -> int:
         return await self._database.write(partial(dead_letters.remove, ids=ids))
 
-    async def count_dead_letters(self, pipeline: str | None = None) -> int:
-        return await self._database.read(partial(dead_letters.count, pipeline=pipeline))
+    async def count_dead_letters(self, which: LetterQuery = ALL_LETTERS) -> int:
+        return await self._database.read(partial(dead_letters.count, which=which))
+
+    async def claim(self, scope: str, keys: Sequence[str], now: float, since: float) -> Sequence[bool]:
+        work = partial(ledger.claim, scope=scope, keys=keys, now=now, since=since)
+        return await self._database.write(work, durable=False)  # a claim that a power cut undoes repeats its event, too
+
+    async def commit(self, scope: str, keys: Sequence[str], now: float) -> None:
+        await self._database.write(partial(ledger.commit, scope=scope, keys=keys, now=now))
+
+    async def sweep(self, scope: str, before: float, most: int) -> int:
+        return await self._database.write(partial(ledger.sweep, scope=scope, before=before, most=most))
+
+    async def stats(self) -> Mapping[str, int]:
+        return await self._database.read(partial(upkeep.stats, path=self._path))
+
+    async def backup(self, path: str) -> None:
+        await self._database.read(partial(upkeep.copy, target=Path(path)))
 
 
 def _marks(connection: sqlite3.Connection, scope: str) -> dict[str, str]:

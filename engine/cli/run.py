@@ -25,6 +25,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="DURATION",
         help="how long SIGTERM waits for what is under way (default: 20s); a second SIGTERM does not wait",
     )
+    parser.add_argument(
+        "--keep-dead-letters",
+        metavar="DURATION",
+        help="drop dead letters older than that, like 30d, an hour after a warning (default: keep them)",
+    )
+    parser.add_argument(
+        "--most-dead-letters",
+        type=int,
+        metavar="N",
+        help="drop the oldest beyond so many, an hour after a warning (default: keep them)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -71,6 +71,13 @@ spec:
     circuitBreaker:
       failures: 5
       probeEvery: 5s
+    # Events of one customer one after the other, customers side by side.
+    orderBy: event.subject
+    # What was done in the last day is not done again.
+    deduplicate:
+      window: 24h
+      key: event.id
+      most: 1000000
     deadLetter: store
 """,
     "App": """\

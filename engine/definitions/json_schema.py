@@ -47,6 +47,8 @@ def _written(value: Any, format: str | None) -> Any:
     """A default as a person would write it: 0.02 seconds are `20ms`, 4194304 bytes are `4Mi`."""
     if format == "duration":
         milliseconds = round(value * 1000)
+        if not milliseconds:
+            return "0s"
         unit, size = next(
             (unit, size) for unit, size in _DURATIONS if milliseconds % size == 0 and milliseconds >= size
         )

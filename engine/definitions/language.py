@@ -57,6 +57,13 @@ def _expressions(spec: Mapping[str, Any]) -> Iterator[tuple[Path, str, bool]]:
         call = _mapping(step.get("call"))
         for field in ("path", "headers"):
             yield from _templates(call.get(field), (*path, "call", field))
+    delivery = _mapping(spec.get("delivery"))
+    for path, text in (
+        (("spec", "delivery", "orderBy"), delivery.get("orderBy")),
+        (("spec", "delivery", "deduplicate", "key"), _mapping(delivery.get("deduplicate")).get("key")),
+    ):
+        if isinstance(text, str):
+            yield path, text, True
     for index, output in _items(spec, "outputs"):
         path = ("spec", "outputs", index)
         if isinstance(output.get("when"), str):

@@ -153,12 +153,36 @@ class CircuitBreaker(Model):
     )
 
 
+class Deduplicate(Model):
+    """An event that was done before, within the window, is not done again."""
+
+    window: PositiveDuration = Field(24 * 3600.0, description="How long an event is remembered.", examples=["24h"])
+    key: str | None = Field(
+        None,
+        description="An expression that is the same for events that are the same; default: their source and id.",
+        examples=["data.orderId"],
+    )
+    most: int = Field(
+        1_000_000,
+        ge=1,
+        description="How many events are remembered; beyond that the oldest are forgotten.",
+        examples=[1_000_000],
+    )
+
+
 class Delivery(Model):
     """How events are delivered."""
 
     concurrency: int = Field(16, ge=1, le=10_000, description="How many calls (or batches) are under way at once.")
     retry: Retry = Retry()
     circuit_breaker: CircuitBreaker = CircuitBreaker()
+    order_by: str | None = Field(
+        None,
+        description="An expression: events for which it is the same are done one after the other, in their order; "
+        "others side by side. An event that is tried again holds up only those of its key.",
+        examples=["event.subject"],
+    )
+    deduplicate: Deduplicate | None = Field(None, description="Do events only once; absent means at least once.")
     dead_letter: Literal["store"] = Field("store", description="Where events go that cannot be delivered.")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from urllib.parse import unquote
 
 from engine import answer, cloudevents
@@ -45,6 +45,8 @@ class CallStage:
         encode = cloudevents.encode_structured if self._call.mode == "structured" else cloudevents.encode_binary
         try:
             headers, body = encode(event)
+            if "ce-id" in headers:
+                headers["Idempotency-Key"] = headers["ce-id"]
             reply = await self._send(passage, headers, body)
             wish = wish_of(reply)
             return answer.of_one(event, reply) if wish is None else await self._named.fulfil(wish, event)
@@ -71,7 +73,7 @@ class CallStage:
         scope = self._surroundings.scope(passage)
         path = self._path if isinstance(self._path, str) else _path_value(self._path, scope)
         if self._headers is not None:
-            headers = _replaced(headers, _header_values(self._headers, scope))
+            headers = {**headers, **_header_values(self._headers, scope)}
         started = self._surroundings.clock.now()
         reply = await self._app.send(self._call.method, path, headers, body, self._call.timeout)
         took = (self._surroundings.clock.now() - started) * 1000
@@ -94,12 +96,6 @@ def _header_values(headers: Tree, scope: Scope) -> dict[str, str]:
         if _CONTROL_CHARACTER.search(value):
             raise Permanent(f"the header {name} would hold a line break or another control character")
     return values
-
-
-def _replaced(headers: Mapping[str, str], by: Mapping[str, str]) -> dict[str, str]:
-    """A header of the definition takes the place of ours, in whatever case it is written."""
-    names = {name.lower() for name in by}
-    return {**{name: value for name, value in headers.items() if name.lower() not in names}, **by}
 
 
 def _encoding_error(event: Event) -> Permanent | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bindings.contract import Operation, OutputBinding
+from bindings.contract import Operation, OutputBinding, Result
 from engine.definitions.pipeline import Output
 from engine.errors import EventError
 from engine.event import Event
@@ -35,7 +35,7 @@ class OutputStage:
         self._metadata = compile_tree(output.metadata) if output.metadata else None
 
     async def __call__(self, batch: Sequence[Passage]) -> Sequence[Verdict]:
-        verdicts: list[Verdict] = [passage.event for passage in batch]
+        verdicts: list[Verdict] = [None for _ in batch]
         operations: list[Operation] = []
         asked: list[int] = []
         for index, passage in enumerate(batch):
@@ -47,9 +47,8 @@ class OutputStage:
                 verdicts[index] = error
         results = await self._binding.invoke(operations) if operations else ()
         for index, result in zip(asked, results, strict=True):
-            if isinstance(result, EventError):
-                verdicts[index] = result
-            elif result.landed:
+            verdicts[index] = result if isinstance(result, EventError) else batch[index].event
+            if isinstance(result, Result) and result.landed:
                 batch[index].notes.append(result.landed)
         return verdicts
 

@@ -12,8 +12,10 @@ from engine.event import Event
 from engine.expressions import Scope
 from engine.passage import Passage
 
-Verdict: TypeAlias = Event | list[Event] | Literal[Outcome.FILTERED] | EventError
-"""What a stage says of one event: go on as this event, as these events, end here, or it failed."""
+Verdict: TypeAlias = Event | list[Event] | Literal[Outcome.FILTERED] | EventError | None
+"""What a stage says of one event: go on as this event, as these events, end here, or it failed; None: it goes on as it
+is, and the other party was not asked, so that nothing is known of it.
+"""
 
 
 class Stage(Protocol):

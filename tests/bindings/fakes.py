@@ -6,10 +6,12 @@ import asyncio
 import itertools
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from bindings.contract import Clock, Context, Operation, Outcome, Received, Settled
-from bindings.store import DeadLetter, DurableQueue, Message, Store
+from bindings.store import ALL_LETTERS, DeadLetter, DurableQueue, LetterQuery, Message, Store
 from engine.clock import VirtualClock
+from engine.errors import DefinitionError
 from engine.event import Attribute, Event
 
 _numbers = itertools.count(1)
@@ -45,6 +47,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._marks: dict[str, dict[str, str]] = {}
         self._letters: dict[str, DeadLetter] = {}
+        self._ledger: dict[str, dict[str, Entry]] = {}
         self._queues: dict[str, Backlog] = {}
 
     async def open(self) -> None:
@@ -67,23 +70,70 @@ class MemoryStore:
             self._marks.get(scope, {}).pop(key, None)
 
     async def add_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
-        self._letters.update({letter.id: letter for letter in letters})
+        for letter in letters:
+            self._letters.setdefault(letter.id, letter)
 
     async def dead_letters(
-        self, *, pipeline: str | None = None, after: str = "", limit: int = 100
+        self, which: LetterQuery = ALL_LETTERS, *, after: str = "", limit: int = 100
     ) -> Sequence[DeadLetter]:
-        ids = list(self._letters)
-        rest = ids[ids.index(after) + 1 :] if after else ids
-        return [self._letters[id] for id in rest if pipeline in (None, self._letters[id].pipeline)][:limit]
+        rest = [self._letters[id] for id in sorted(self._letters) if id > after]
+        return [letter for letter in rest if _meets(letter, which)][:limit]
 
     async def dead_letter(self, id: str) -> DeadLetter | None:
         return self._letters.get(id)
 
+    async def change_dead_letter(self, letter: DeadLetter) -> bool:
+        if kept := self._letters.get(letter.id):
+            self._letters[letter.id] = replace(kept, event=letter.event, origin=letter.origin)
+        return kept is not None
+
     async def remove_dead_letters(self, ids: Sequence[str]) -> int:
         return sum(self._letters.pop(id, None) is not None for id in ids)
 
-    async def count_dead_letters(self, pipeline: str | None = None) -> int:
-        return sum(pipeline in (None, letter.pipeline) for letter in self._letters.values())
+    async def count_dead_letters(self, which: LetterQuery = ALL_LETTERS) -> int:
+        return sum(_meets(letter, which) for letter in self._letters.values())
+
+    async def claim(self, scope: str, keys: Sequence[str], now: float, since: float) -> Sequence[bool]:
+        kept = self._ledger.setdefault(scope, {})
+        committed = [key in kept and kept[key].committed and kept[key].time >= since for key in keys]
+        kept.update({key: Entry(now) for key, done in zip(keys, committed, strict=True) if not done})
+        return committed
+
+    async def commit(self, scope: str, keys: Sequence[str], now: float) -> None:
+        self._ledger.setdefault(scope, {}).update({key: Entry(now, committed=True) for key in keys})
+
+    async def sweep(self, scope: str, before: float, most: int) -> int:
+        kept = self._ledger.get(scope, {})
+        newest = sorted(kept, key=lambda key: kept[key].time, reverse=True)[:most]
+        self._ledger[scope] = {key: kept[key] for key in newest if kept[key].time >= before}
+        return len(kept) - len(self._ledger[scope])
+
+    async def stats(self) -> Mapping[str, int]:
+        return {
+            "dead letters": len(self._letters),
+            "deduplication keys": sum(map(len, self._ledger.values())),
+            "marks": sum(map(len, self._marks.values())),
+        }
+
+    async def backup(self, path: str) -> None:
+        raise DefinitionError("a store in memory cannot be copied to a file", hint="use one that is in a file")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A key of the ledger: claimed, or committed, at a time."""
+
+    time: float
+    committed: bool = False
+
+
+def _meets(letter: DeadLetter, which: LetterQuery) -> bool:
+    return (
+        which.pipeline in (None, letter.pipeline)
+        and (which.since is None or letter.time >= which.since)
+        and (which.until is None or letter.time < which.until)
+        and (which.error or "").casefold() in letter.error.casefold()
+    )
 
 
 class Backlog:

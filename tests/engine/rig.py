@@ -6,18 +6,20 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
-from bindings.contract import Outcome, Received, Redelivery, Settled
+from bindings.contract import InputBinding, Outcome, Received, Redelivery, Settled
 from bindings.store import DeadLetter
 from engine.clock import VirtualClock
-from engine.definitions.pipeline import CircuitBreaker, Delivery, Envelope, Retry
+from engine.deduplication import Deduplication
+from engine.definitions.pipeline import CircuitBreaker, Deduplicate, Delivery, Envelope, Retry
 from engine.envelope import EnvelopeMaker
 from engine.errors import EventError, JackfieldError
 from engine.event import Event
 from engine.flow import Flow
+from engine.intake import Intake, KeyOf
 from engine.observer import Counts
 from engine.passage import Passage
 from engine.pipeline_run import PipelineRun
-from engine.stages.stage import Stage, Verdict
+from engine.stages.stage import EachEvent, Stage, Surroundings, Verdict
 from tests.bindings.fakes import MemoryStore
 
 Reply = Callable[[str], Verdict | None]
@@ -41,7 +43,8 @@ class Source:
         self._came = asyncio.Event()
 
     def put(self, *ids: str, data: bytes | None = None) -> None:
-        self._backlog.extend(Received(id, data) for id in ids)
+        """`a#1` and `a#2` are two messages of one event `a`."""
+        self._backlog.extend(Received(id, data, {"id": id.partition("#")[0]}) for id in ids)
         self._came.set()
 
     async def open(self) -> None:
@@ -183,7 +186,7 @@ class FlakyStore(MemoryStore):
 
 
 class Rig:
-    """One pipeline from a `Source` through these stages. No jitter: waits are exact."""
+    """One pipeline from a `Source`, or another input, through these stages. No jitter: waits are exact."""
 
     def __init__(
         self,
@@ -194,12 +197,22 @@ class Rig:
         max_attempts: int = 5,
         failures: int = 5,
         probe_every: float = 5.0,
+        key_of: KeyOf | None = None,
+        deduplicate: Deduplicate | None = None,
+        input: InputBinding | None = None,
     ) -> None:
         self.clock = VirtualClock()
         self.input = Source()
         self.store = FlakyStore()
         self.counts = Counts()
         self.journal = Journal()
+        once = None
+        if deduplicate is not None:
+            once = Deduplication("orders", deduplicate, self.store, Surroundings({}, self.clock))
+            stages, key_of = (once, *stages), key_of or once.key_of
+        envelope = EnvelopeMaker(Envelope(), "orders", "bindings.memory", {})
+        if key_of is not None:
+            stages = (EachEvent("event", lambda passage: envelope.complete(passage, self.clock.now())), *stages)
         delivery = Delivery(
             retry=Retry(max_attempts=max_attempts, jitter=False),
             circuit_breaker=CircuitBreaker(failures=failures, probe_every=probe_every),
@@ -207,10 +220,11 @@ class Rig:
         flow = Flow("orders", "rev1", stages, delivery, self.store, self.clock, self.counts, self.journal)
         self.run = PipelineRun(
             flow,
-            self.input,
+            input or self.input,
             self.store.queue("replay/orders"),
-            EnvelopeMaker(Envelope(), "orders", "bindings.memory", {}),
+            Intake(envelope, key_of, self.clock),
             self.clock,
+            once=once,
             concurrency=concurrency,
             batch_size=batch_size,
             max_wait=max_wait,

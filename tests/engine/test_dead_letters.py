@@ -6,7 +6,7 @@ import pytest
 
 from bindings.contract import Received
 from engine.clock import VirtualClock
-from engine.dead_letters import keep, letter_id, letter_of
+from engine.dead_letters import edited, keep, letter_id, letter_of
 from engine.errors import NotReady, Permanent, Retryable
 from engine.event import Event
 from engine.passage import Arrival, Passage
@@ -36,6 +36,16 @@ def test_letter_has_the_history_of_its_event() -> None:
 
 def test_letter_of_an_event_that_was_tried_once_has_one_attempt() -> None:
     assert letter_of(passage(), "orders", "rev1", "event", Permanent("no"), NOW).attempts == 1
+
+
+def test_edited_data_keep_the_envelope_but_for_a_reference_to_the_old_data() -> None:
+    letter = letter_of(passage(), "orders", "rev1", "event", Permanent("no"), NOW)
+    letter.event = letter.event.replace(dataref="/old", dataschema="/schema")
+    changed = edited(letter, b"[1]")
+    assert (changed.event.value, changed.origin.value) == ([1], [1])
+    assert changed.event.attributes == {**event("a/1").attributes, "dataschema": "/schema"}
+    with pytest.raises(Permanent, match="the data is not JSON"):
+        edited(letter, b"{")
 
 
 def test_ids_sort_by_time_and_differ_in_one_instant() -> None:

@@ -9,10 +9,13 @@ from itertools import pairwise
 
 import pytest
 
-from bindings.contract import Outcome
+from bindings.contract import Operation, Outcome, Result
+from engine.clock import VirtualClock
+from engine.definitions.pipeline import Output
 from engine.errors import EventError, NotReady, Permanent, Retryable, Unavailable
 from engine.passage import Passage
-from engine.stages.stage import Verdict
+from engine.stages.output import OutputStage
+from engine.stages.stage import Surroundings, Verdict
 from tests.engine.rig import App, BatchApp, Rig, Step, failing, parts
 
 
@@ -480,3 +483,64 @@ async def test_dead_letter_is_durable_before_its_event_is_settled() -> None:
     await rig.pass_time(1)
     assert rig.input.outcomes["a"] is Outcome.DEAD_LETTERED
     assert set(await rig.letters()) == {"a"}
+
+
+async def test_event_for_which_an_output_is_not_asked_is_no_answer_of_it() -> None:
+    class TimesOut:
+        async def open(self) -> None:
+            pass
+
+        async def invoke(self, operations: Sequence[Operation]) -> Sequence[Result | EventError]:
+            return [server_error() if rig.clock.now() < began + 600 else Result() for _ in operations]
+
+        async def close(self) -> None:
+            pass
+
+    output = Output.model_validate({"binding": "db", "when": "event.id.endswith('-1')"})
+    stage = OutputStage("outputs[0]", "orders.0", output, "create", TimesOut(), Surroundings({}, VirtualClock()))
+    rig = Rig(stage, concurrency=4)
+    began = rig.clock.now()
+    rig.start()
+    for number in range(600):
+        rig.input.put(f"e{number}-{number % 2}")
+        await rig.pass_time(0.1)
+    await rig.pass_time(650, step=1)
+    assert await rig.letters() == {}
+    assert len(rig.input.settled) == 600
+
+
+async def test_batch_of_which_some_pass_does_not_open_the_breaker() -> None:
+    bad = [f"e{number}" for number in range(0, 60, 10)]
+    rig = Rig(App(failing(server_error, bad), limit=100), batch_size=100)
+    rig.start(*ids(100))
+    await rig.pass_time(0.1)
+    assert not rig.run.paused
+    assert rig.counts.delivered == 94
+
+
+async def test_stage_that_gives_too_few_verdicts_loses_no_event() -> None:
+    class Short(App):
+        async def __call__(self, batch: Sequence[Passage]) -> Sequence[Verdict]:
+            return [passage.event for passage in batch][:-1]
+
+    rig = Rig(Short(limit=3), batch_size=3)
+    rig.start("a", "b", "c")
+    await rig.until_settled(3)
+    assert set(rig.input.outcomes.values()) == {Outcome.DEAD_LETTERED}
+
+
+async def test_retry_after_of_a_probe_puts_off_the_next_one() -> None:
+    app = App(failing(lambda: Unavailable("app answered 503", after=60), ids(5)))
+    rig = Rig(app)
+    rig.start(*ids(5))
+    await rig.pass_time(61)
+    assert len(app.calls) == 6
+    await rig.pass_time(58)
+    assert len(app.calls) == 6
+
+
+async def test_breaker_that_was_opened_by_dead_letters_is_probed() -> None:
+    rig = Rig(App(failing(server_error, ids(4))), max_attempts=1, failures=4, concurrency=1)
+    rig.start(*ids(20))
+    await rig.pass_time(60)
+    assert Counter(rig.input.outcomes.values()) == {Outcome.DEAD_LETTERED: 4, Outcome.DONE: 16}

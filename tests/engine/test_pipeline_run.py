@@ -7,20 +7,18 @@ from collections import Counter
 
 import pytest
 
-from bindings.contract import Outcome
+from bindings.contract import Outcome, Received
 from bindings.memory.input import MemoryInput
 from bindings.memory.metadata import MemoryMetadata
 from bindings.memory.output import MemoryOutput
-from engine.clock import VirtualClock
-from engine.definitions.pipeline import Delivery, Envelope
-from engine.envelope import EnvelopeMaker
 from engine.errors import NotReady, Permanent, Retryable, Unavailable
-from engine.flow import Flow
-from engine.observer import Counts
-from engine.pipeline_run import PipelineRun
 from engine.replay import replay
-from tests.bindings.fakes import MemoryStore, context, eventually, operation
-from tests.engine.rig import App, HeldApp, Journal, Rig, Source, failing
+from tests.bindings.fakes import context, operation
+from tests.engine.rig import App, HeldApp, Rig, failing
+
+
+def unavailable() -> Unavailable:
+    return Unavailable("app answered 503", status=503)
 
 
 def ids(count: int) -> list[str]:
@@ -270,27 +268,81 @@ async def test_events_of_a_memory_queue_are_delivered_once_each() -> None:
     await output.invoke([operation("create", id=id) for id in ids(500)])
     input = MemoryInput(MemoryMetadata(), context("orders"))
     await input.open()
-    app, counts, clock, store = App(limit=10), Counts(), VirtualClock(), MemoryStore()
-    run = PipelineRun(
-        Flow("orders", "rev1", [app], Delivery(), store, clock, counts, Journal()),
-        input,
-        store.queue("replay/orders"),
-        EnvelopeMaker(Envelope(), "orders", "bindings.memory", {}),
-        clock,
-        concurrency=4,
-        batch_size=10,
-        max_wait=0,
-    )
-    run.start()
-    await eventually(lambda: counts.delivered == 500)
-    await run.stop(1)
+    app = App(limit=10)
+    rig = Rig(app, concurrency=4, batch_size=10, input=input)
+    rig.run.start()
+    await rig.until(lambda: rig.counts.delivered == 500)
+    await rig.run.stop(1)
     await input.close()
     assert Counter(app.called_with) == Counter(ids(500))
 
 
-def test_source_is_an_input_binding() -> None:
-    """What this file steers is what the contract asks for: mypy checks it here."""
-    from bindings.contract import InputBinding
+async def test_pipeline_that_was_stopped_while_it_was_paused_reads_again() -> None:
+    answers: list[Unavailable] = [unavailable()]
+    rig = Rig(App(lambda _: answers[0] if answers else None))
+    rig.start(*ids(10))
+    await rig.pass_time(2)
+    await rig.run.stop(0.1)
+    answers.clear()
+    rig.run.start()
+    await rig.pass_time(30, step=0.5)
+    assert Counter(rig.input.outcomes.values())[Outcome.DONE] == 10
 
-    binding: InputBinding = Source()
-    assert binding.redelivery == "native"
+
+async def test_full_batch_does_not_wait_at_concurrency_one() -> None:
+    app = App(limit=3)
+    rig = Rig(app, concurrency=1, batch_size=3, max_wait=10)
+    rig.start("a")
+    await rig.pass_time(1)
+    rig.input.put("b", "c")
+    await rig.pass_time(1)
+    assert app.calls == [["a", "b", "c"]]
+
+
+async def test_worker_that_is_free_leaves_the_batch_that_fills() -> None:
+    app = HeldApp(limit=3)
+    rig = Rig(app, concurrency=4, batch_size=3, max_wait=10)
+    rig.start("a", "b", "c")
+    await rig.until(lambda: app.under_way == 3)
+    rig.input.put("d")
+    await rig.pass_time(1)
+    app.go.set()
+    await rig.pass_time(1)
+    assert app.calls == [["a", "b", "c"]]
+    await rig.run.stop(1)
+
+
+async def test_outage_of_many_hours_reads_no_more_than_a_thousand_probes() -> None:
+    rig = Rig(App(lambda _: unavailable()), concurrency=1)
+    rig.start(*ids(5000))
+    await rig.pass_time(36_000, step=5)
+    assert rig.counts.read < 1100
+
+
+async def test_message_that_was_cut_off_by_a_stop_comes_again_after_a_start() -> None:
+    app = HeldApp()
+    rig = Rig(app, concurrency=2)
+    rig.start(*ids(4))
+    await rig.until(lambda: app.under_way == 2)
+    await rig.run.stop(0.01)
+    app.go.set()
+    rig.run.start()
+    await rig.pass_time(10)
+    assert Counter(rig.input.outcomes.values())[Outcome.DONE] == 4
+
+
+async def test_message_that_cannot_be_taken_in_shows_as_a_problem() -> None:
+    class Broken(Received):
+        @property
+        def attributes(self) -> dict[str, str]:
+            raise KeyError("headers")
+
+        @attributes.setter
+        def attributes(self, _: object) -> None:
+            pass
+
+    rig = Rig(App())
+    rig.input._backlog.append(Broken("a", b"{}"))  # a bug of a binding
+    rig.start()
+    await rig.pass_time(1)
+    assert rig.run.problem == "'headers'"

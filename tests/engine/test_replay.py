@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
 import pytest
 
 from bindings.contract import Received
 from bindings.store import DeadLetter
+from engine.clock import VirtualClock
 from engine.event import Event
 from engine.passage import Passage
-from engine.replay import passage_of, queue_name, replay
+from engine.replay import Replays, paced, passage_of, queue_name, replay
 from tests.bindings.fakes import MemoryStore
 from tests.engine.test_passage import Settlements
 
@@ -59,3 +63,67 @@ async def test_replayed_letters_are_removed_and_each_pipeline_gets_its_own_in_or
     assert await store.count_dead_letters() == 0
     assert [one.id for one in await replayed(store)] == ["a", "c"]
     assert [one.id for one in await replayed(store, "payments")] == ["b"]
+
+
+async def pages(*sizes: int) -> AsyncIterator[list[DeadLetter]]:
+    for size in sizes:
+        yield [letter(str(number)) for number in range(size)]
+
+
+@pytest.mark.parametrize(
+    ("rate", "sizes", "paced_sizes"),
+    [(2.0, [2, 1], [1, 1, 1]), (0.5, [2], [1, 1]), (50.0, [12, 3], [5, 5, 2, 3])],
+)
+async def test_paced_letters_come_at_their_rate_whatever_their_pages(
+    rate: float, sizes: list[int], paced_sizes: list[int]
+) -> None:
+    clock = VirtualClock(now=0.0)
+    times: list[float] = []
+
+    async def take() -> list[int]:
+        batches = []
+        async for batch in paced(pages(*sizes), rate, clock):
+            times.append(clock.now())
+            batches.append(len(batch))
+        return batches
+
+    taking = asyncio.create_task(take())
+    await clock.advance(sum(sizes) / rate)
+    assert await taking == paced_sizes
+    assert times == pytest.approx([sum(paced_sizes[:number]) / rate for number in range(len(paced_sizes))])
+
+
+async def test_paced_letters_do_not_come_faster_after_a_slow_taker() -> None:
+    clock = VirtualClock(now=0.0)
+    times: list[float] = []
+
+    async def take() -> None:
+        async for _ in paced(pages(3), 1.0, clock):
+            times.append(clock.now())
+            if len(times) == 1:
+                await clock.sleep(10)
+
+    taking = asyncio.create_task(take())
+    await clock.advance(20)
+    await taking
+    assert times == [0.0, 10.0, 11.0]
+
+
+async def test_replays_that_are_cancelled_have_no_letter_at_both_places() -> None:
+    class SlowStore(MemoryStore):
+        async def remove_dead_letters(self, ids: Sequence[str]) -> int:
+            removing.set()
+            await asyncio.sleep(0)
+            return await super().remove_dead_letters(ids)
+
+    removing = asyncio.Event()
+    store = SlowStore()
+    await store.add_dead_letters([letter("a"), letter("b")])
+    replays = Replays(store, from_start=False)
+    adding = asyncio.create_task(replays.add([letter("a")]))
+    await removing.wait()
+    adding.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await adding
+    assert replays.count == 1
+    assert [one.id for one in await store.dead_letters()] == ["b"]

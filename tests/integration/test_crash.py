@@ -6,14 +6,16 @@ import json
 import random
 import signal
 import sqlite3
-from pathlib import Path
+from itertools import pairwise
 
 from aiohttp import web
 
 from tests.integration.apps import batch_answer, serving
-from tests.integration.project import Project
+from tests.integration.project import Project, Run
 
 EVENTS = 2_000
+ORDERED = 600
+KEYS = 10
 KILLS = 5
 
 PIPELINE = """
@@ -27,6 +29,7 @@ PIPELINE = """
             app: {{url: {url}}}
             batch: {{maxEvents: 100, maxWait: 5ms}}
       outputs: [{{binding: target}}]
+      delivery: {delivery}
     ---
     apiVersion: dapr.io/v1alpha1
     kind: Component
@@ -40,38 +43,75 @@ PIPELINE = """
 """
 
 
-def arrived(project: Path) -> set[int]:
-    """The numbers of the events in the target queue, read from the file itself."""
-    with sqlite3.connect(project / ".jackfield/queues.db") as connection:
-        rows = connection.execute("SELECT data FROM messages WHERE queue = 'target'")
-        return {json.loads(data)["n"] for (data,) in rows}
+def arrived(project: Project) -> list[int]:
+    """The numbers of the events in the target queue, in their order, read from the file itself."""
+    with sqlite3.connect(project.path / ".jackfield/queues.db") as connection:
+        rows = connection.execute("SELECT data FROM messages WHERE queue = 'target' ORDER BY seq")
+        return [json.loads(data)["n"] for (data,) in rows]
 
 
-async def test_no_event_is_lost_when_the_engine_is_killed_again_and_again(project: Project) -> None:
-    draw = random.Random(7)
-    calls = 0
-    kill_at = 0
-    killing = None
+class Killer:
+    """An app that counts its calls, and kills the engine at one of them."""
 
-    async def app(request: web.Request) -> web.StreamResponse:
-        nonlocal calls
-        calls += 1
-        if killing is not None and calls >= kill_at:
-            killing.process.send_signal(signal.SIGKILL)
-        return batch_answer(await request.json())
+    def __init__(self, seed: int) -> None:
+        self.calls = 0
+        self.called_with: list[int] = []
+        self._draw = random.Random(seed)
+        self._victim: Run | None = None
+        self._at = 0
 
-    async with serving(app) as url:
-        project.write("copy.yaml", PIPELINE.format(url=url))
-        (project.path / "events.jsonl").write_text("".join(f'{{"n": {n}}}\n' for n in range(EVENTS)))
-        await project.command("send", "source", "--file", "events.jsonl", "--lines")
-        for _ in range(KILLS):
-            killing, kill_at = None, calls + draw.randint(1, 4)
-            killing = await project.run()
-            assert await killing.ended() == -signal.SIGKILL
-        killing = None
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        self.calls += 1
+        events = await request.json()
+        self.called_with += [event["data"]["n"] for event in events]
+        if self._victim is not None and self.calls >= self._at:
+            self._victim.kill()
+        return batch_answer(events)
+
+    async def run_until_killed(self, project: Project, calls: int) -> None:
+        """Runs the engine until it has made at most so many calls."""
+        self._at = self.calls + self._draw.randint(1, calls)
+        self._victim = await project.run()
+        assert await self._victim.ended() == -signal.SIGKILL
+        self._victim = None
+
+    async def run_to_the_end(self, project: Project, events: int) -> None:
         run = await project.run()
-        while len(arrived(project.path)) < EVENTS:
+        while len(arrived(project)) < events:
             seen = len(run.lines)
             await run.until(lambda line: line["kind"] == "delivered", after=seen)
         assert await run.stop() == 0
-    assert arrived(project.path) == set(range(EVENTS))
+
+
+async def send(project: Project, events: int) -> None:
+    (project.path / "events.jsonl").write_text("".join(f'{{"n": {n}, "key": {n % KEYS}}}\n' for n in range(events)))
+    await project.command("send", "source", "--file", "events.jsonl", "--lines")
+
+
+async def test_no_event_is_lost_when_the_engine_is_killed_again_and_again(project: Project) -> None:
+    killer = Killer(seed=7)
+    async with serving(killer.answer) as url:
+        project.write("copy.yaml", PIPELINE.format(url=url, delivery="{}"))
+        await send(project, EVENTS)
+        for _ in range(KILLS):
+            await killer.run_until_killed(project, calls=4)
+        await killer.run_to_the_end(project, EVENTS)
+    assert sorted(arrived(project)) == list(range(EVENTS))
+
+
+async def test_order_and_deduplication_hold_when_the_engine_is_killed_again_and_again(project: Project) -> None:
+    killer = Killer(seed=8)
+    async with serving(killer.answer) as url:
+        project.write("copy.yaml", PIPELINE.format(url=url, delivery="{orderBy: data.key, deduplicate: {window: 1h}}"))
+        await send(project, ORDERED)
+        for _ in range(KILLS):
+            await killer.run_until_killed(project, calls=10)
+        await killer.run_to_the_end(project, ORDERED)
+    assert sorted(arrived(project)) == list(range(ORDERED))
+    for key in range(KEYS):
+        of_key = list(range(key, ORDERED, KEYS))
+        assert [n for n in arrived(project) if n % KEYS == key] == of_key
+        # What was under way when the engine was killed is repeated, and nothing before it.
+        calls = [n for n in killer.called_with if n % KEYS == key]
+        assert all(later >= earlier for earlier, later in pairwise(calls))
+        assert len(calls) - len(of_key) <= KILLS

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bindings.cron.fields import expand
+from bindings.cron.fields import expand, hour_is_wildcard
 
 
 @pytest.mark.parametrize(
@@ -57,3 +57,19 @@ def test_wrong_field_is_named_with_what_it_may_hold(text: str, message: str) -> 
     with pytest.raises(ValueError) as raised:
         expand(text)
     assert str(raised.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("text", "wildcard"),
+    [
+        ("0 * * * *", True),
+        ("0 */2 * * *", True),
+        ("0 ? * * *", True),
+        ("0 0 *,5 * * *", True),
+        ("* 5 * * *", False),
+        ("* * 0-23 * * *", False),
+        ("*/5 0/2 * * *", False),
+    ],
+)
+def test_hour_is_a_wildcard_when_it_begins_with_a_star(text: str, wildcard: bool) -> None:
+    assert hour_is_wildcard(text) is wildcard

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bindings.contract import Outcome
 from bindings.sqlite.localqueue import LocalQueue, LocalQueueMetadata
 from bindings.sqlite.store import SqliteStore
-from bindings.store import DeadLetter, Message, Store
+from bindings.store import DeadLetter, LetterQuery, Message, Store
 from engine.clock import VirtualClock
 from engine.errors import DefinitionError
 from tests.bindings.conformance import settled
@@ -78,9 +82,9 @@ async def test_dead_letters_come_by_page_and_pipeline_oldest_first(store: Store)
         assert len(page) <= 100
         ids += [one.id for one in page]
     assert ids == [f"{number:03}" for number in range(250)]
-    page = await store.dead_letters(pipeline="odd", after="010", limit=2)
+    page = await store.dead_letters(LetterQuery(pipeline="odd"), after="010", limit=2)
     assert [one.id for one in page] == ["011", "013"]
-    assert await store.count_dead_letters("even") == 125
+    assert await store.count_dead_letters(LetterQuery(pipeline="even")) == 125
 
 
 async def test_dead_letters_can_be_removed(store: Store) -> None:
@@ -88,6 +92,81 @@ async def test_dead_letters_can_be_removed(store: Store) -> None:
     assert await store.remove_dead_letters(["1", "3", "unknown"]) == 2
     assert [one.id for one in await store.dead_letters()] == ["2"]
     assert await store.count_dead_letters() == 1
+
+
+async def test_dead_letters_are_chosen_by_all_that_is_asked_for(store: Store) -> None:
+    early, late = replace(letter("1"), time=10.0), replace(letter("2"), time=20.0, error="Größe FALSCH: 7")
+    other = replace(letter("3", "payments"), time=20.0, error="größe falsch")
+    await store.add_dead_letters([early, late, other])
+
+    async def chosen(**conditions: Any) -> list[str]:
+        which = LetterQuery(**conditions)
+        ids = [one.id for one in await store.dead_letters(which)]
+        assert await store.count_dead_letters(which) == len(ids)
+        return ids
+
+    assert await chosen() == ["1", "2", "3"]
+    assert await chosen(since=20.0) == ["2", "3"]
+    assert await chosen(until=20.0) == ["1"]
+    assert await chosen(error="GRÖSSE FALSCH") == ["2", "3"]
+    assert await chosen(error="7") == ["2"]
+    assert await chosen(error="%") == []
+    assert await chosen(error="falsch", pipeline="payments", since=10.0, until=21.0) == ["3"]
+
+
+async def test_dead_letter_changes_in_its_event_and_origin_only(store: Store) -> None:
+    before = letter("1")
+    await store.add_dead_letters([before])
+    changed = replace(before, event=event(b"new"), origin=event(b"new origin"), error="not taken over")
+    assert await store.change_dead_letter(changed)
+    assert await store.dead_letter("1") == replace(changed, error=before.error)
+    assert not await store.change_dead_letter(letter("2"))
+
+
+async def test_key_is_a_duplicate_only_when_it_is_committed(store: Store) -> None:
+    assert await store.claim("s", ["a", "b", "a"], now=100.0, since=0.0) == [False, False, False]
+    assert await store.claim("s", ["a"], now=101.0, since=0.0) == [False]
+    await store.commit("s", ["b", "c", "b"], now=102.0)  # c: its claim was swept
+    assert await store.claim("s", ["c", "a", "b", "b"], now=103.0, since=0.0) == [True, False, True, True]
+    assert await store.claim("other", ["b"], now=103.0, since=0.0) == [False]
+    await store.commit("s", [], now=104.0)
+    assert await store.claim("s", [], now=104.0, since=0.0) == []
+
+
+async def test_key_that_was_committed_before_the_window_is_claimed_anew(store: Store) -> None:
+    await store.commit("s", ["a"], now=100.0)
+    assert await store.claim("s", ["a"], now=150.0, since=100.0) == [True]
+    assert await store.claim("s", ["a"], now=200.0, since=100.1) == [False]
+    assert await store.claim("s", ["a"], now=200.0, since=0.0) == [False]
+
+
+async def test_keys_are_apart_whatever_is_in_them(store: Store) -> None:
+    keys = ["a\0b", "a\0c", "a", "\\0", "ü", "\ud800", "\\ud800", ""]
+    await store.commit("s", keys[:1], now=1.0)
+    assert await store.claim("s", keys, now=2.0, since=0.0) == [True, *[False] * 7]
+    await store.commit("s", keys, now=3.0)
+    assert all(await store.claim("s", keys, now=4.0, since=0.0))
+    assert (await store.stats())["deduplication keys"] == len(keys)
+
+
+async def test_sweep_forgets_by_age_and_by_number(store: Store) -> None:
+    await store.claim("s", ["claimed"], now=1.0, since=0.0)
+    for now in range(2, 8):
+        await store.commit("s", [str(now)], now=float(now))
+    await store.commit("other", ["2"], now=2.0)
+    assert await store.sweep("s", before=3.0, most=100) == 2
+    assert await store.sweep("s", before=3.0, most=2) == 3
+    assert await store.sweep("s", before=3.0, most=2) == 0
+    keys = [str(now) for now in range(2, 8)]
+    assert await store.claim("s", keys, now=9.0, since=0.0) == [False] * 4 + [True] * 2
+    assert await store.claim("other", ["2"], now=9.0, since=0.0) == [True]
+
+
+async def test_stats_count_what_is_held(store: Store) -> None:
+    await store.set_marks("a", {"1": "one", "2": "two"})
+    await store.add_dead_letters([letter("1")])
+    held = await store.stats()
+    assert (held["marks"], held["dead letters"], held["deduplication keys"]) == (2, 1, 0)
 
 
 async def test_queue_gives_messages_in_order_until_they_are_settled(store: Store) -> None:
@@ -174,3 +253,71 @@ async def test_store_that_could_not_be_opened_can_be_closed(tmp_path: Path) -> N
     with pytest.raises(DefinitionError):
         await store.open()
     await store.close()
+
+
+async def test_sqlite_stats_tell_queues_by_their_kind_and_the_size_of_the_file(tmp_path: Path) -> None:
+    store = SqliteStore(f"sqlite:{tmp_path}/store.db", VirtualClock())
+    await store.open()
+    await store.queue("replay/orders").put([Message("1", b"")])
+    await store.queue("replay/payments").put([Message("1", b"")])
+    await store.queue("webhook").put([Message("1", b"x" * 100_000)])
+    held = await store.stats()
+    assert (held["replayed messages"], held["spooled messages"]) == (2, 1)
+    assert held["file bytes"] > 100_000
+    await store.close()
+
+
+async def test_sqlite_ledger_knows_after_it_was_closed_what_was_committed(tmp_path: Path) -> None:
+    for claimed in ([False, False], [True, False]):
+        store = SqliteStore(f"sqlite:{tmp_path}/store.db", VirtualClock())
+        await store.open()
+        assert await store.claim("s", ["done", "only claimed"], now=1.0, since=0.0) == claimed
+        await store.commit("s", ["done"], now=1.0)
+        await store.close()
+
+
+async def test_sqlite_backup_is_a_store_with_all_that_was_written_before(tmp_path: Path) -> None:
+    store = SqliteStore(f"sqlite:{tmp_path}/store.db", VirtualClock())
+    await store.open()
+    await store.add_dead_letters([letter("1")])
+    await store.queue("spool").put([Message("1", b"one")])
+    await store.backup(f"{tmp_path}/copy.db")
+    await store.add_dead_letters([letter("2")])
+    await store.close()
+    copy = SqliteStore(f"sqlite:{tmp_path}/copy.db", VirtualClock())
+    await copy.open()
+    assert [one.id for one in await copy.dead_letters()] == ["1"]
+    assert [one.data for one in await copy.queue("spool").read(10)] == [b"one"]
+    await copy.close()
+    assert (tmp_path / "copy.db").stat().st_mode & 0o777 == 0o600
+
+
+async def test_sqlite_backup_is_made_while_others_write(tmp_path: Path) -> None:
+    store = SqliteStore(f"sqlite:{tmp_path}/store.db", VirtualClock())
+    await store.open()
+    await store.queue("spool").put([Message(str(number), b"x" * 10_000) for number in range(500)])
+    backup = asyncio.create_task(store.backup(f"{tmp_path}/copy.db"))
+    written = 0
+    while not backup.done():
+        await store.set_marks("a", {str(written): "x"})
+        written += 1
+    await backup
+    copy = SqliteStore(f"sqlite:{tmp_path}/copy.db", VirtualClock())
+    await copy.open()
+    assert (await copy.stats())["spooled messages"] == 500
+    assert (await copy.stats())["marks"] <= written
+    await copy.close()
+    await store.close()
+
+
+async def test_sqlite_backup_never_overwrites_and_leaves_nothing_half_made(tmp_path: Path) -> None:
+    store = SqliteStore(f"sqlite:{tmp_path}/store.db", VirtualClock())
+    await store.open()
+    (tmp_path / "taken").write_text("mine")
+    with pytest.raises(DefinitionError, match=r"taken exists already"):
+        await store.backup(f"{tmp_path}/taken")
+    with pytest.raises(DefinitionError, match=r"no/copy\.db cannot be made: No such file"):
+        await store.backup(f"{tmp_path}/no/copy.db")
+    await store.close()
+    assert (tmp_path / "taken").read_text() == "mine"
+    assert sorted(os.listdir(tmp_path)) == ["store.db", "taken"]

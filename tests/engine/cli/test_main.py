@@ -52,6 +52,12 @@ def test_a_folder_that_does_not_exist_is_one_clear_error(
     [
         ("--store", "mongodb://x", "there is no store for 'mongodb://x' (the schemes are sqlite)"),
         ("--drain", "soon", "--drain: 'soon' is not a duration; write it like 200ms, 10s, 1m30s, 2h or 7d"),
+        (
+            "--keep-dead-letters",
+            "ever",
+            "--keep-dead-letters: 'ever' is not a duration; write it like 200ms, 10s, 1m30s, 2h or 7d",
+        ),
+        ("--most-dead-letters", "0", "--most-dead-letters: 0 is not 1 or more"),
     ],
 )
 def test_a_wrong_option_of_run_is_one_clear_error(

@@ -124,3 +124,7 @@ class Run:
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(number)
         return await self.ended()
+
+
+async def until(run: Run, kind: str, pipeline: str, after: int = 0) -> Line:
+    return await run.until(lambda line: line["kind"] == kind and line["pipeline"] == pipeline, after)

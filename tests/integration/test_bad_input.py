@@ -12,8 +12,7 @@ import pytest
 from aiohttp import web
 
 from tests.integration.apps import serving
-from tests.integration.project import Project
-from tests.integration.test_live import until
+from tests.integration.project import Project, until
 
 PIPELINE = """
     apiVersion: jackfield/v1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 
-from tests.integration.project import Line, Project, Run
+from tests.integration.project import Project, until
 
 QUEUE = """
     ---
@@ -32,10 +32,6 @@ def copying(name: str, source: str, target: str, mark: str) -> str:
         + QUEUE.format(name=source)
         + QUEUE.format(name=target)
     )
-
-
-async def until(run: Run, kind: str, pipeline: str, after: int = 0) -> Line:
-    return await run.until(lambda line: line["kind"] == kind and line["pipeline"] == pipeline, after)
 
 
 def contents(project: Project, queue: str) -> list[dict[str, object]]:

@@ -8,9 +8,8 @@ import signal
 from aiohttp import web
 
 from tests.integration.apps import serving
-from tests.integration.project import Project
+from tests.integration.project import Project, until
 from tests.integration.test_bad_input import PIPELINE
-from tests.integration.test_live import until
 
 
 class SlowApp:

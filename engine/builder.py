@@ -94,8 +94,13 @@ class Builder:
             *[await assembly.step(index, step) for index, step in enumerate(spec.steps)],
             *[await assembly.output(index, output) for index, output in enumerate(spec.outputs)],
         ]
+        own = [
+            *(step.call.retry if step.call is not None else None for step in spec.steps),
+            *(output.retry for output in spec.outputs),
+        ]
+        retries = [*(None for _ in stages[len(own) :]), *own]  # the first stages are the engine's
         revision = revision_of(pipeline, assembly.definitions)
-        flow = Flow(name, revision, stages, spec.delivery, self._store, self._clock, counts, self._observer)
+        flow = Flow(name, revision, stages, spec.delivery, self._store, self._clock, counts, self._observer, retries)
         replays = self._store.queue(queue_name(name))
         intake = Intake(envelope, _key_of(spec.delivery, once, surroundings), self._clock)
         limits = {"concurrency": spec.delivery.concurrency, **_batching(stages)}

@@ -16,7 +16,7 @@ from bindings.contract import Clock, Outcome
 from bindings.store import Store
 from engine.breaker import Breaker
 from engine.dead_letters import keep, letter_of
-from engine.definitions.pipeline import Delivery
+from engine.definitions.pipeline import Delivery, Retry
 from engine.errors import EventError, Permanent, Retryable, Unavailable
 from engine.event import Event
 from engine.observer import Counts, Observer
@@ -37,7 +37,10 @@ class Waits(Protocol):
 
 
 class Flow:
-    """The stages of one revision of a pipeline, and what is decided between them."""
+    """The stages of one revision of a pipeline, and what is decided between them.
+
+    `retries`: the policy of each stage that has one of its own; the others have that of `delivery`.
+    """
 
     def __init__(
         self,
@@ -49,13 +52,14 @@ class Flow:
         clock: Clock,
         counts: Counts,
         observer: Observer,
+        retries: Sequence[Retry | None] = (),
     ) -> None:
         self.pipeline = pipeline
         self.revision = revision
         self.stages = stages
         self.breakers = [Breaker(delivery.circuit_breaker) if stage.waits else None for stage in stages]
         self.counts = counts
-        self._retry = delivery.retry
+        self._retries = [own or delivery.retry for own in retries] or [delivery.retry] * len(stages)
         self._store = store
         self._clock = clock
         self._observer = observer
@@ -153,7 +157,7 @@ class Flow:
             # While nothing gets an answer, a failure says nothing about the event.
             if not was_open and not isinstance(error, Unavailable):
                 passage.attempts += 1
-            if isinstance(error, Retryable) and passage.attempts < self._retry.max_attempts:
+            if isinstance(error, Retryable) and passage.attempts < self._retries[at].max_attempts:
                 self._wait(at, [passage], error)
             else:
                 dead.append((passage, error))
@@ -172,7 +176,7 @@ class Flow:
         if breaker is not None and breaker.is_open:
             self.waits.park(at, batch, breaker.next_probe(error if isinstance(error, Retryable) else None))
             return
-        wait = backoff(self._retry, batch[0].tries, error) if isinstance(error, Retryable) else 0.0
+        wait = backoff(self._retries[at], batch[0].tries, error) if isinstance(error, Retryable) else 0.0
         self.counts.retried += len(batch)
         self._observer.retrying(self.pipeline, self.stages[at].name, batch, error, wait)
         self.waits.resume_after(wait, batch)

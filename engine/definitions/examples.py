@@ -51,6 +51,7 @@ spec:
           maxEvents: 100
           maxWait: 20ms
         timeout: 10s
+        retry: {maxAttempts: 10} # of this call; `delivery.retry` below is for all that have none of their own
 
   outputs: # all of them, for each event
     - binding: thumbnails
@@ -59,6 +60,7 @@ spec:
       data: "{{ data.image }}"
       metadata:
         fileName: "thumb/{{ data.key }}"
+      retry: {maxAttempts: 3}
 
   delivery:
     concurrency: 16

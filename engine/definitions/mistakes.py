@@ -42,6 +42,7 @@ _BOUNDS = {
     "exclusiveMaximum": "less than",
     "multipleOf": "a multiple of",
 }
+_FEW_PLACES = 3
 _FEW = 12  # fields that are listed
 _TYPE_CHECKER = Draft202012Validator.TYPE_CHECKER
 
@@ -131,11 +132,14 @@ def _unknown(failure: _Failure) -> Iterator[Mistake]:
 
 
 def _where_it_belongs(schema: Schema, name: str) -> str:
-    """Where a field would be right, if there is one such place in the whole document."""
+    """Where in the whole document a field would be right, if there are few such places."""
     places = list(dict.fromkeys(_places_of(schema, name)))
-    if len(places) != 1:
+    if not 0 < len(places) <= _FEW_PLACES:
         return ""
-    return f"`{name}` belongs in `{places[0]}`" if places[0] else f"`{name}` belongs at the top of the document"
+    if places == [""]:
+        return f"`{name}` belongs at the top of the document"
+    *most, last = [f"`{place or 'the top of the document'}`" for place in places]
+    return f"`{name}` belongs in {', '.join(most)}{' or ' if most else ''}{last}"
 
 
 def _places_of(schema: Schema, name: str, at: str = "") -> Iterator[str]:

@@ -51,6 +51,16 @@ class Envelope(Model):
     )
 
 
+class Retry(Model):
+    """How often and when an event is tried again after an error that may pass."""
+
+    max_attempts: int = Field(5, ge=1, le=1000, description="All attempts, the first included.")
+    initial: Duration = Field(0.2, description="The wait before the second attempt.", examples=["200ms"])
+    max: Duration = Field(30.0, description="The longest wait.", examples=["30s"])
+    multiplier: float = Field(2.0, ge=1, description="Each wait is so many times the one before.")
+    jitter: bool = Field(True, description="Draw each wait at random between half of it and all of it.")
+
+
 class Batch(Model):
     """How many events one call takes."""
 
@@ -84,6 +94,9 @@ class Call(Model):
     )
     batch: Batch | None = Field(None, description="Send many events in one request.")
     timeout: PositiveDuration = Field(30.0, description="The most time for one request.", examples=["10s"])
+    retry: Retry | None = Field(
+        None, description="For this call; default: the pipeline's `delivery.retry`.", examples=[{"maxAttempts": 10}]
+    )
 
 
 class Step(Model):
@@ -132,16 +145,9 @@ class Output(Model):
         description="Metadata of this one operation; values are templates.",
         examples=[{"fileName": "{{ event.subject }}"}],
     )
-
-
-class Retry(Model):
-    """How often and when an event is tried again after an error that may pass."""
-
-    max_attempts: int = Field(5, ge=1, le=1000, description="All attempts, the first included.")
-    initial: Duration = Field(0.2, description="The wait before the second attempt.", examples=["200ms"])
-    max: Duration = Field(30.0, description="The longest wait.", examples=["30s"])
-    multiplier: float = Field(2.0, ge=1, description="Each wait is so many times the one before.")
-    jitter: bool = Field(True, description="Draw each wait at random between half of it and all of it.")
+    retry: Retry | None = Field(
+        None, description="For this output; default: the pipeline's `delivery.retry`.", examples=[{"maxAttempts": 10}]
+    )
 
 
 class CircuitBreaker(Model):

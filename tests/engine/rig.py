@@ -199,6 +199,7 @@ class Rig:
         probe_every: float = 5.0,
         key_of: KeyOf | None = None,
         deduplicate: Deduplicate | None = None,
+        retries: Sequence[Retry | None] = (),
         input: InputBinding | None = None,
     ) -> None:
         self.clock = VirtualClock()
@@ -217,7 +218,7 @@ class Rig:
             retry=Retry(max_attempts=max_attempts, jitter=False),
             circuit_breaker=CircuitBreaker(failures=failures, probe_every=probe_every),
         )
-        flow = Flow("orders", "rev1", stages, delivery, self.store, self.clock, self.counts, self.journal)
+        flow = Flow("orders", "rev1", stages, delivery, self.store, self.clock, self.counts, self.journal, retries)
         self.run = PipelineRun(
             flow,
             input or self.input,

@@ -11,7 +11,7 @@ import pytest
 
 from bindings.contract import Operation, Outcome, Result
 from engine.clock import VirtualClock
-from engine.definitions.pipeline import Output
+from engine.definitions.pipeline import Output, Retry
 from engine.errors import EventError, NotReady, Permanent, Retryable, Unavailable
 from engine.passage import Passage
 from engine.stages.output import OutputStage
@@ -544,3 +544,21 @@ async def test_breaker_that_was_opened_by_dead_letters_is_probed() -> None:
     rig.start(*ids(20))
     await rig.pass_time(60)
     assert Counter(rig.input.outcomes.values()) == {Outcome.DEAD_LETTERED: 4, Outcome.DONE: 16}
+
+
+async def test_stage_with_a_retry_of_its_own_does_not_take_that_of_the_pipeline() -> None:
+    first = App(failing(server_error, ["a"]), name="steps[0].call")
+    rig = Rig(first, App(), retries=[Retry(max_attempts=2, initial=1.0, jitter=False), None])
+    rig.start("a")
+    await rig.pass_time(2)
+    assert rig.journal.waits == [1.0]
+    assert (await rig.letters())["a"].attempts == 2
+
+
+async def test_stage_without_a_retry_of_its_own_takes_that_of_the_pipeline() -> None:
+    second = App(failing(server_error, ["a"]), name="steps[1].call")
+    rig = Rig(App(), second, max_attempts=3, retries=[Retry(max_attempts=1), None])
+    rig.start("a")
+    await rig.pass_time(2)
+    assert rig.journal.waits == [0.2, 0.4]
+    assert (await rig.letters())["a"].attempts == 3

@@ -61,7 +61,13 @@ def shape(text: str) -> list[Diagnostic]:
 WRONG = [
     # fields that are not known
     (PIPELINE + "  delivry: {}", "6:3", "E210", "`spec` has no field `delivry`", "did you mean 'delivery'?"),
-    (PIPELINE + "  retry: {}", "6:3", "E210", "`spec` has no field `retry`", "`retry` belongs in `spec.delivery`"),
+    (
+        PIPELINE + "  retry: {}",
+        "6:3",
+        "E210",
+        "`spec` has no field `retry`",
+        "`retry` belongs in `spec.steps[].call`, `spec.outputs[]` or `spec.delivery`",
+    ),
     (PIPELINE + "  url: x", "6:3", "E210", "`spec` has no field `url`", "belongs in `spec.steps[].call.app`"),
     (PIPELINE + "  kind: x", "6:3", "E210", "`spec` has no field `kind`", "belongs at the top of the document"),
     (PIPELINE + "status: {}", "6:1", "E210", "this Pipeline has no field `status`", "the fields are apiVersion, kind,"),

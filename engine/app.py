@@ -118,7 +118,10 @@ class AppClient:
 
 def without_password(url: str) -> str:
     """A URL as it may stand in a message."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # it cannot be taken apart
+        return url.rpartition("@")[2]
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
@@ -129,7 +132,9 @@ def _check(name: str, url: str) -> None:
     except ValueError:
         usable = False
     if not usable:
-        raise DefinitionError(f"app {name} cannot be at {url!r}", hint="write it like http://localhost:8000")
+        raise DefinitionError(
+            f"app {name} cannot be at {without_password(url)!r}", hint="write it like http://localhost:8000"
+        )
 
 
 def _reason(error: aiohttp.ClientConnectorError) -> str:

@@ -54,8 +54,10 @@ class Built:
         await open_within(self.input, self.input_use)
 
     async def close(self) -> None:
-        await self.run.close()
-        await self.closing.aclose()
+        try:
+            await self.run.close()
+        finally:
+            await self.closing.aclose()
 
 
 class Builder:
@@ -69,7 +71,7 @@ class Builder:
         self._session = session
         self._components = components
         self._observer = observer
-        self._apps: dict[str, AppClient] = {}
+        self._apps: dict[str, tuple[object, AppClient]] = {}  # what it was made of, and the client
 
     async def build(self, pipeline: Located[Pipeline], definitions: Definitions, counts: Counts) -> Built:
         """Opens the outputs; raises `DefinitionError`, or `NotReady` when one of their systems does not answer."""
@@ -110,18 +112,21 @@ class Builder:
         """One client for one definition of an app, so that `maxConcurrency` holds over all pipelines."""
         if isinstance(call.app, InlineApp):
             return AppClient(self._session, without_password(call.app.url), call.app.url)
-        app = definitions.apps[call.app]
-        spec, key = app.model.spec, app.model.model_dump_json()
-        if key not in self._apps:
-            self._apps[key] = AppClient(
-                self._session,
-                call.app,
-                spec.url,
-                token=await resolver.token(app),
-                max_concurrency=spec.max_concurrency,
-                max_response_size=spec.max_response_size,
-            )
-        return self._apps[key]
+        app, token = definitions.apps[call.app], await resolver.token(definitions.apps[call.app])
+        spec, made_of = app.model.spec, (app.model.model_dump_json(), token)
+        known = self._apps.get(call.app)
+        if known is not None and known[0] == made_of:
+            return known[1]
+        client = AppClient(
+            self._session,
+            call.app,
+            spec.url,
+            token=token,
+            max_concurrency=spec.max_concurrency,
+            max_response_size=spec.max_response_size,
+        )
+        self._apps[call.app] = made_of, client
+        return client
 
     async def output(self, use: Use, closing: contextlib.AsyncExitStack) -> Any:
         binding = await self._components.output(use)

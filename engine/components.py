@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
+from weakref import WeakValueDictionary
 
 from bindings.contract import Clock, Context, InputBinding, OutputBinding
 from bindings.manifest import ComponentType
@@ -46,7 +47,7 @@ class Components:
         self._store = store
         self._clock = clock
         self._outputs: dict[str, _Shared] = {}
-        self._opening = asyncio.Lock()
+        self._opening: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def input(self, use: Use) -> InputBinding:
         """A new input, not opened; with a queue of the store before it where its system needs that."""
@@ -66,7 +67,8 @@ class Components:
         """
         if use.manifest.output is None:
             raise DefinitionError(f"{use.manifest.name} cannot be an output")
-        async with self._opening:
+        # One lock for each: an output that does not answer must not hold up the others.
+        async with self._opening.setdefault(use.fingerprint, asyncio.Lock()):
             shared = self._outputs.get(use.fingerprint)
             if shared is None:
                 with _missing_library(use.manifest):

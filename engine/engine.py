@@ -51,12 +51,13 @@ class Engine:
         self._builder = Builder(self._store, self._clock, self._session, components, self._report)
 
     async def apply(self, definitions: Definitions) -> None:
-        """Starts, swaps and stops pipelines side by side until what runs is what is defined.
+        """Stops, then starts and swaps pipelines side by side until what runs is what is defined.
 
         Returns when each has been tried once; one whose system is away is tried again in the background.
         """
-        gone = [name for name in self._slots if name not in definitions.pipelines]
-        changes = [self._slots.pop(name).stop() for name in gone]
+        # First: a pipeline that got another name must not read its input beside its former self.
+        await asyncio.gather(*(self._remove(name) for name in self._slots if name not in definitions.pipelines))
+        changes = []
         for name, pipeline in definitions.pipelines.items():
             revision = revision_of(pipeline, definitions)
             slot = self._slots.get(name)
@@ -67,6 +68,10 @@ class Engine:
             if slot.revision != revision:
                 changes.append(slot.replace(pipeline, definitions, revision))
         await asyncio.gather(*changes)
+
+    async def _remove(self, name: str) -> None:
+        await self._slots[name].stop()
+        del self._slots[name]  # only now: `stop` does the rest when this is cancelled
 
     async def stop(self) -> None:
         """Drains all pipelines, then closes the server, the connections and the store, in this order."""

@@ -20,42 +20,53 @@ Stamps: TypeAlias = Mapping[str, tuple[int, int, int]]
 
 
 def look(root: Path) -> Stamps:
-    """The files below a folder as they are now; hidden folders are left out."""
+    """The files below a folder as they are now; hidden folders are left out, and symbolic links are followed."""
     stamps: dict[str, tuple[int, int, int]] = {}
-    for folder, folders, files in os.walk(root):
+    seen: set[tuple[int, int]] = set()  # so that a loop of links ends
+    for folder, folders, files in os.walk(root, followlinks=True):
+        status = _status(folder)
+        if status is None or (status.st_dev, status.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
         folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in files:
-            path = os.path.join(folder, name)
-            try:
-                status = os.stat(path)
-            except OSError:
-                continue  # it vanished while we looked
-            stamps[path] = (status.st_mtime_ns, status.st_size, status.st_ino)
+        for path in (os.path.join(folder, name) for name in files):
+            if (status := _status(path)) is not None:
+                stamps[path] = (status.st_mtime_ns, status.st_size, status.st_ino)
     return stamps
+
+
+def _status(path: str) -> os.stat_result | None:
+    """None for what vanished while we looked."""
+    try:
+        return os.stat(path)
+    except OSError:
+        return None
 
 
 async def changed(root: Path, since: Stamps, clock: Clock) -> None:
     """Returns when something below the folder has changed and come to rest: when two looks see the same.
 
     So a file that is still being written is left alone. The folder is looked at and not watched by inotify, so that
-    this works on every file system, mounted ones included.
+    this works on every file system, mounted ones included. While the folder itself is gone, nothing has changed.
     """
     before = None
     while True:
         now = await asyncio.to_thread(look, root)
-        if now == before and now != since:
+        if now == before and now != since and await asyncio.to_thread(root.is_dir):
             return
         before = now
         await clock.sleep(LOOK_EVERY)
 
 
 class LiveFolder:
-    """The definitions of a folder through its changes."""
+    """The definitions of a folder through its changes. `fallen_back`: the files of which an older version counts."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._folder: Folder | None = None
         self._good: dict[Path, File] = {}
+        self.fallen_back: list[str] = []
 
     async def load(self) -> Report:
         """Reads what changed and checks it all. The diagnostics are of the files as they are now; the definitions
@@ -64,6 +75,7 @@ class LiveFolder:
         folder = self._folder = Folder.load(self._root, self._folder)
         report = await check(folder)
         broken = {d.span.file for d in report.diagnostics if d.severity is Severity.ERROR}
+        self.fallen_back = []
         if not broken:
             self._good = dict(folder.files)
             return report
@@ -71,8 +83,10 @@ class LiveFolder:
         for path, file in folder.files.items():
             if file.shown not in broken:
                 self._good[path] = file
-            else:
-                # What never was good takes no name from what runs.
-                runs = runs.replace(path, self._good.get(path) or file.without(report.refused))
+            elif path in self._good:
+                self.fallen_back.append(file.shown)
+                runs = runs.replace(path, self._good[path])
+            else:  # what never was good takes no name from what runs
+                runs = runs.replace(path, file.without(report.refused))
         self._good = {path: file for path, file in self._good.items() if path in folder.files}
         return Report(report.diagnostics, (await check(runs)).definitions)

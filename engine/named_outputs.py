@@ -66,7 +66,9 @@ class NamedOutputs:
         """
         changed = event.with_value(wish.data) if wish.has_data else event
         if wish.parallel:
-            await asyncio.gather(*[self._invoke(name, changed) for name in wish.to])
+            answers = await asyncio.gather(*[self._invoke(name, changed) for name in wish.to], return_exceptions=True)
+            for error in filter(None, answers):  # only now: a retry must not run beside what is still under way
+                raise error
         else:
             for name in wish.to:
                 await self._invoke(name, changed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Sequence
 
@@ -57,7 +58,7 @@ class PipelineRun:
         self._settler = Settler(input, clock, self._settled, commit)
         self._replay_settler = Settler(replays, clock, self._settled, commit)
         self._reader = Reader(flow.pipeline, input, self._room, clock, self._arrived, self._reopen)
-        self._replay_reader = Reader(flow.pipeline, replays, self._room, clock, self._replayed)
+        self._replay_reader = Reader(flow.pipeline, replays, self._room, clock, self._replayed, replays.close)
         self._workers: set[asyncio.Task[None]] = set()
         self._filling: asyncio.Task[None] | None = None
         self._cut_off = False  # a stop has cancelled what was under way: it is not settled, and comes again
@@ -83,26 +84,33 @@ class PipelineRun:
         if self._once is not None:
             self._once.clear()
         self._reader.start(reopen=self._cut_off)
+        self._replay_reader.start(reopen=self._cut_off)
         self._cut_off = False
-        self._replay_reader.start()
 
     async def stop(self, timeout: float) -> None:
         """Reads no more, finishes what is under way within `timeout` seconds, and gives the rest back."""
         await asyncio.gather(self._reader.stop(), self._replay_reader.stop())
         self._release_waiting()
-        if self._workers:
-            await asyncio.wait(set(self._workers), timeout=timeout)
+        if self._filling:
+            self._filling.cancel()  # nothing more comes
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while self._workers:  # those included that start only now, with the pieces of a batch
+                    await asyncio.wait(set(self._workers))
         self._cut_off = bool(self._workers)
         for worker in self._workers:
             worker.cancel()
         await asyncio.gather(*self._workers, return_exceptions=True)
         self._release_waiting()
-        await asyncio.gather(self._settler.flush(timeout), self._replay_settler.flush(timeout))
+        flushed = await asyncio.gather(self._settler.flush(timeout), self._replay_settler.flush(timeout))
+        self._cut_off = self._cut_off or not all(flushed)
 
     async def close(self) -> None:
         """What is not settled is given out again: by the input, and by the queue of replays."""
-        await self._input.close()
-        await self._replays.close()
+        try:
+            await self._input.close()
+        finally:
+            await self._replays.close()
 
     def _release_waiting(self) -> None:
         left = [*self._workload.drain(), *self._waiting.drain(), *self._intake.drain()]
@@ -144,6 +152,8 @@ class PipelineRun:
     def _wake(self) -> None:
         """Starts as many workers as there are batches, within the concurrency; a worker ends when nothing is left."""
         self._room.look_again()
+        if self._cut_off:
+            return  # a worker that is cancelled must not be followed by another
         full, rest = divmod(self._workload.fresh, self._batch_size)
         if self._filling and (full or self._workload.batches_again):
             self._filling.cancel()

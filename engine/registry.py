@@ -11,7 +11,7 @@ from bindings.contract import Clock
 from bindings.manifest import ComponentType
 from bindings.store import Store
 from engine.errors import DefinitionError
-from engine.suggest import close_match
+from engine.suggest import close_match, nearest
 
 
 @functools.cache
@@ -25,7 +25,7 @@ def component_type(name: str) -> ComponentType:
     """The manifest of a component type; raises `DefinitionError` for one that is not installed."""
     point = component_types().get(name)
     if point is None:
-        hint = close_match(name, component_types()) or "`jackfield explain` lists the component types"
+        hint = _similar_type(name) or "`jackfield explain` lists the component types"
         raise DefinitionError(f"there is no component type {name!r}", hint=hint)
     manifest = _load(point)
     if not isinstance(manifest, ComponentType):
@@ -42,6 +42,13 @@ def open_store(url: str, clock: Clock) -> Store:
         raise DefinitionError(f"there is no store for {url!r}", hint=hint)
     store: Store = _load(points[scheme])(url, clock)
     return store
+
+
+def _similar_type(name: str) -> str:
+    """Judged without the block, such as `bindings.`: what all have in common makes nothing similar."""
+    blockless = {known.partition(".")[2]: known for known in component_types()}
+    found = nearest(name.partition(".")[2] or name, blockless)
+    return f"did you mean {blockless[found]!r}?" if found else ""
 
 
 def _load(point: EntryPoint) -> Any:

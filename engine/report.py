@@ -132,10 +132,11 @@ class LineReport:
         if second != self._second:
             self.flush()
             self._second = second
+            self._written.clear()
         written = self._written.get(pipeline, 0)
         if written < _LINES_A_SECOND:
             self._written[pipeline] = written + 1
-            self._sink.write(kind, pipeline, text, fields)
+            self._sink.write(kind, pipeline, _printable(text), fields)
         else:
             self._unwritten[pipeline, kind] = self._unwritten.get((pipeline, kind), 0) + events
 
@@ -144,7 +145,6 @@ class LineReport:
         for (pipeline, kind), events in self._unwritten.items():
             self._sink.write(kind, pipeline, f"and {events:,} more {kind}", {"events": events})
         self._unwritten.clear()
-        self._written.clear()
 
 
 class LogHandler(logging.Handler):
@@ -156,7 +156,10 @@ class LogHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         kind = "error" if record.levelno >= logging.ERROR else "warning"
-        self._sink.write(kind, record.name, self.format(record), {})
+        try:
+            self._sink.write(kind, record.name, self.format(record), {})
+        except Exception:  # arguments that do not fit: who logs must not fail by it
+            self.handleError(record)
 
 
 def sink_for(format: str, clock: Clock, color: bool) -> Sink:
@@ -171,6 +174,9 @@ def summary(counts: Mapping[str, Counts]) -> str:
     for name, count in sorted(counts.items()):
         values = (count.read, count.delivered, count.filtered, count.retried, count.dead_lettered)
         lines.append(f"{name:<{width}}" + "".join(f"{value:>15,}" for value in values))
+    released = sum(count.released for count in counts.values())
+    if released:
+        lines.append(f"given back to the inputs: {released:,}; at the next start they come again")
     return "\n".join(lines)
 
 
@@ -179,6 +185,13 @@ _OLD_RUNS = "; the old revision goes on"
 
 def _named(batch: Sequence[Passage]) -> str:
     return f"{len(batch):,} events" if len(batch) > 1 else batch[0].event.id[:60]
+
+
+def _printable(text: str) -> str:
+    """Ids and errors quote what others sent, and must neither break the line nor steer a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _ids(batch: Sequence[Passage]) -> Mapping[str, object]:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from types import TracebackType
 from typing import Any, Self
 
+from pydantic import SecretStr
+
 from bindings.contract import Clock
+from bindings.metadata import Metadata
 from bindings.store import Store
 from engine.components import Use
 from engine.definitions.app import App
@@ -52,8 +57,8 @@ class Resolver:
             hint = close_match(name, self._components) or "`jackfield check` says what is wrong with it, if it is there"
             raise DefinitionError(f"there is no component {name!r}", hint=hint)
         spec = component.model.spec
-        fingerprint = f"{name} {component.model.model_dump_json()}"
         values = await settings(component, self._secrets)
+        fingerprint = f"{name} {component.model.model_dump_json()} {_digest(values)}"
         return Use(name, component_type(spec.type), values, fingerprint, spec.init_timeout)
 
     async def token(self, app: Located[App]) -> str | None:
@@ -69,3 +74,12 @@ def schema_of(pipeline: Located[Pipeline], schema: str | dict[str, Any]) -> Any:
     if isinstance(schema, dict):
         return schema
     return load_schema(pipeline.document.path.parent / schema)
+
+
+def _digest(values: Metadata) -> str:
+    """Differs when a secret does: what was opened with the old one is not used with the new one."""
+
+    def revealed(value: Any) -> str:
+        return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+
+    return hashlib.sha256(json.dumps(values.model_dump(), default=revealed).encode()).hexdigest()

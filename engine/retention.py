@@ -34,6 +34,9 @@ class Retention:
         """From the options of the command line; raises `DefinitionError`."""
         if most is not None and most < 1:
             raise DefinitionError(f"--most-dead-letters: {most} is not 1 or more")
+        if keep is not None and keep.strip().replace(".", "").isdigit():
+            # Elsewhere a number is seconds; here it would delete what was meant to be kept for days.
+            raise DefinitionError(f"--keep-dead-letters: {keep!r} has no unit", hint=f"write {keep}d for days")
         try:
             return cls(store, clock, None if keep is None else parse_duration(keep), most)
         except ValueError as error:

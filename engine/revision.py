@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from engine.definitions.check import Definitions
 from engine.definitions.folder import Located
@@ -14,13 +13,16 @@ from engine.definitions.pipeline import InlineApp, InlineBinding, Pipeline
 
 
 def revision_of(pipeline: Located[Pipeline], definitions: Definitions) -> str:
-    """Twelve hexadecimal digits; the same for the same definition, components, apps and schema files."""
+    """Twelve hexadecimal digits; the same for the same definition, components, apps, secret stores and schema files."""
     spec = pipeline.model.spec
     names = [spec.input.binding, *(output.binding for output in spec.outputs)]
-    parts: list[Any] = [pipeline.document.value]
-    parts += [definitions.components[name].document.value for name in names if not isinstance(name, InlineBinding)]
-    apps = [step.call.app for step in spec.steps if step.call is not None]
-    parts += [definitions.apps[app].document.value for app in apps if not isinstance(app, InlineApp)]
+    components = [definitions.components[name] for name in names if not isinstance(name, InlineBinding)]
+    called = [step.call.app for step in spec.steps if step.call is not None]
+    apps = [definitions.apps[app] for app in called if not isinstance(app, InlineApp)]
+    auths = [*(component.model.auth for component in components), *(app.model.spec.auth for app in apps)]
+    stores = [definitions.components[auth.secret_store] for auth in auths if auth is not None]
+    parts = [pipeline.document.value, *(component.document.value for component in components)]
+    parts += [*(app.document.value for app in apps), *(store.document.value for store in stores)]
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode())
     for path in schema_files(pipeline):
         digest.update(path.read_bytes() if path.is_file() else b"")

@@ -24,6 +24,7 @@ from engine.report import LineReport, LogHandler, Sink, sink_for, summary
 from engine.retention import Retention
 
 EXIT_NOW = 130  # a second signal: what was under way is given out again at the next start
+_ONE_SIGNAL = 0.2  # seconds; timeout(1) signals a process and its group, and means it once
 
 
 async def run_folder(arguments: argparse.Namespace) -> int:
@@ -44,7 +45,7 @@ async def run_folder(arguments: argparse.Namespace) -> int:
         sink.write("started", "jackfield", f"listens on http://{engine.server.host}:{engine.server.port}", {})
         retaining = asyncio.create_task(retention.run())
         following = asyncio.create_task(_follow(root, engine, report, sink, color))
-        stopped = _on_signals()
+        stopped = _on_signals(sink)
         try:
             await asyncio.wait({following, asyncio.ensure_future(stopped.wait())}, return_when=asyncio.FIRST_COMPLETED)
             if following.done():
@@ -85,15 +86,20 @@ def _drain(text: str) -> float:
         raise DefinitionError(f"--drain: {error}") from error
 
 
-def _on_signals() -> asyncio.Event:
+def _on_signals(sink: Sink) -> asyncio.Event:
     """The first SIGTERM or SIGINT sets the event, a second one ends the process at once."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
+    first = 0.0
 
     def stop() -> None:
-        if stopped.is_set():
+        nonlocal first
+        if not stopped.is_set():
+            first = loop.time()
+            stopped.set()
+        elif loop.time() - first > _ONE_SIGNAL:
+            sink.write("stopped", "jackfield", "ended at once; what was under way comes again", {})
             os._exit(EXIT_NOW)
-        stopped.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
@@ -107,12 +113,16 @@ async def _follow(root: Path, engine: Engine, report: LineReport, sink: Sink, co
     flushing = asyncio.create_task(_flush_every_second(report))
     try:
         while True:
-            stamps = look(root)  # before the files are read: what changes meanwhile is seen next time
+            # Before the files are read: what changes meanwhile is seen next time.
+            stamps = await asyncio.to_thread(look, root)
             checked = await live.load()
             for diagnostic in checked.diagnostics:
                 if diagnostic not in shown:
                     text = diagnostic.as_text(color)
                     sink.write(diagnostic.severity, "check", text, {"file": str(diagnostic.span)})
+            if shown != set(checked.diagnostics):
+                for file in live.fallen_back:
+                    sink.write("warning", "check", f"{file}: its last good version goes on", {"file": file})
             shown = set(checked.diagnostics)
             await engine.apply(checked.definitions)
             await changed(root, stamps, SystemClock())

@@ -46,13 +46,18 @@ class Settler:
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._settle_all())
 
-    async def flush(self, timeout: float) -> None:
-        """Waits until everything that was added is settled; what is not after `timeout` seconds comes again."""
+    async def flush(self, timeout: float) -> bool:
+        """Waits until everything that was added is settled. What is not after `timeout` seconds is forgotten: False,
+        and the input must be opened anew to give it out again.
+        """
         if self._task is not None:
             await asyncio.wait({self._task}, timeout=timeout)
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        if self._task is None:
+            return True
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        self._waiting.clear()
+        return False
 
     async def _settle_all(self) -> None:
         try:

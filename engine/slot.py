@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Protocol
+from collections.abc import Coroutine
+from typing import Any, Protocol
 
 from bindings.contract import Clock
 from engine.builder import Builder, Built
@@ -111,6 +112,10 @@ class Slot:
 
     async def _swap(self, pipeline: Located[Pipeline], definitions: Definitions) -> None:
         new = await self._builder.build(pipeline, definitions, self._counts)
+        # Cancelled half-way, it would leave an old revision that neither reads nor is replaced.
+        await _to_the_end(self._put_in_place(new))
+
+    async def _put_in_place(self, new: Built) -> None:
         old = self._built
         try:
             await self._hand_over(old, new)
@@ -128,13 +133,13 @@ class Slot:
 
     async def _hand_over(self, old: Built | None, new: Built) -> None:
         """Opens the new input beside the old one where the system lets two readers share it, else after it."""
+        shared = new.input_use.manifest.shared_input
+        if old is None or shared:
+            await new.open_input()
         if old is None:
-            await new.open_input()
-        elif new.input_use.manifest.shared_input:
-            await new.open_input()
-            await old.run.stop(self._drain)
-        else:
-            await old.run.stop(self._drain)
+            return
+        await old.run.stop(self._drain)
+        if not shared:
             try:
                 await new.open_input()
             except BaseException:
@@ -146,5 +151,16 @@ class Slot:
             del self._server.webhooks[built.input_use.name]
         try:
             await built.close()
-        except JackfieldError as error:
-            _log.warning("%s: could not be closed cleanly: %s", self._name, error)
+        except Exception as error:  # the others go on, whatever is wrong with one binding
+            bug = None if isinstance(error, JackfieldError) else error
+            _log.warning("%s: could not be closed cleanly: %s", self._name, error, exc_info=bug)
+
+
+async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Does all of the work although it is cancelled in the middle, and only then says so."""
+    task = asyncio.get_running_loop().create_task(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.gather(task, return_exceptions=True)
+        raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 
 from bindings.contract import InputBinding, Outcome, Received, Redelivery, Settled
@@ -10,6 +11,7 @@ from bindings.store import DurableQueue, Message
 from engine.errors import JackfieldError
 
 _PUMPED_AT_ONCE = 100
+_log = logging.getLogger("jackfield.spool")
 
 
 class Spool:
@@ -34,12 +36,14 @@ class Spool:
         while True:
             received = await self._inner.read(_PUMPED_AT_ONCE)
             messages = [Message(message.id, message.data, message.attributes, message.metadata) for message in received]
+            outcome = Outcome.DONE
             try:
                 await self._queue.put(messages)
-            except JackfieldError:
-                await self._inner.settle([Settled(message, Outcome.RELEASED) for message in received])
-                raise
-            await self._inner.settle([Settled(message, Outcome.DONE) for message in received])
+            except JackfieldError as error:
+                # The pump goes on: who pauses reads nothing, and would not see that it has stopped.
+                _log.warning("%d messages could not be stored, and go back to their senders: %s", len(messages), error)
+                outcome = Outcome.RELEASED
+            await self._inner.settle([Settled(message, outcome) for message in received])
 
     async def read(self, limit: int) -> Sequence[Received]:
         """Raises what stopped the pump, so that the engine closes and opens this input again."""

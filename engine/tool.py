@@ -18,9 +18,9 @@ from engine.resolver import Resolver
 
 
 @contextlib.asynccontextmanager
-async def opened_store(url: str) -> AsyncIterator[Store]:
+async def opened_store(url: str, *, must_exist: bool = True) -> AsyncIterator[Store]:
     store = open_store(url, SystemClock())
-    await store.open()
+    await store.open(must_exist=must_exist)
     try:
         yield store
     finally:
@@ -39,7 +39,7 @@ async def opened_output(folder: str, store_url: str, name: str) -> AsyncIterator
     """An output component of a folder, and its type's default operation."""
     definitions = await definitions_of(folder)
     clock = SystemClock()
-    async with opened_store(store_url) as store, Resolver(definitions, store, clock) as resolver:
+    async with opened_store(store_url, must_exist=False) as store, Resolver(definitions, store, clock) as resolver:
         use = await resolver.component(name)
         components = Components(store, clock)
         binding = await components.output(use)

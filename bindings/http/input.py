@@ -51,6 +51,7 @@ class Webhook:
         self._is_open = False
         for exchange in self._exchanges:
             exchange.give_up()
+        self._exchanges.clear()  # at once: who opens and reads before the callers are answered gets none of theirs
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         if refused := self._refuse(request):

@@ -15,6 +15,7 @@ from bindings.localstorage.folder import File, Folder
 from bindings.localstorage.metadata import LocalStorageMetadata
 from bindings.localstorage.path import open_root
 from bindings.localstorage.pattern import compile_pattern
+from bindings.localstorage.references import unwatch, watch
 from engine.event import Attribute
 
 _log = logging.getLogger("jackfield.localstorage")
@@ -38,11 +39,17 @@ class LocalStorageInput:
         self._ready: deque[File] = deque()
         self._released = asyncio.Event()
         self._look_took = 0.0
+        self._is_watching = False
 
     async def open(self) -> None:
         self._root = await asyncio.to_thread(open_root, self._metadata.root_path)
         self._folder = Folder(self._root, compile_pattern(self._metadata.pattern), self._metadata.settle_time)
         self._marks = await self._store.marks(self._scope)
+        if not self._is_watching:
+            watch(self._root)
+            self._is_watching = True
+        self._in_flight.clear()  # what a former life gave out and did not settle is given out again
+        self._ready.clear()
         await self._look()
 
     async def read(self, limit: int) -> Sequence[Received]:
@@ -70,7 +77,9 @@ class LocalStorageInput:
             self._released.set()
 
     async def close(self) -> None:
-        pass
+        if self._is_watching:
+            unwatch(self._root)
+            self._is_watching = False
 
     async def _look(self) -> None:
         start = self._clock.now()

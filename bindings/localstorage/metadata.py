@@ -43,7 +43,8 @@ class LocalStorageMetadata(BindingMetadata):
     )
     max_inline_size: Size = Field(
         2**20,
-        description="Input: the data of larger files stay where they are, and the event has their URI in `dataref`.",
+        description="Input: the data of larger files stay where they are, and the event has their URI in `dataref`. "
+        "An output of this type copies them from there.",
         examples=["1Mi", "64Ki"],
     )
     on_done: Literal["keep", "delete"] = Field(

@@ -2,20 +2,26 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import io
 import json
 import os
+import shutil
 import stat
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from bindings.contract import Operation, Result
 from bindings.localstorage.failure import failure
 from bindings.localstorage.metadata import LocalStorageMetadata
 from bindings.localstorage.path import confine, open_root
+from bindings.localstorage.references import file_of
 from engine.errors import EventError, Permanent
+from engine.event import Event
 
 _TEMPORARY = ".jackfield-"
+_AT_ONCE = 2**20  # bytes
 
 
 class LocalStorageOutput:
@@ -61,20 +67,20 @@ class LocalStorageOutput:
         raise Permanent(f"there is no operation {operation.name!r}; there are create, get, list and delete")
 
     def _create(self, name: str, operation: Operation) -> Result:
-        event = operation.event
-        if event.data is None and "dataref" in event.attributes:
-            raise Permanent(
-                "the event has no data, only a reference to it (dataref), and references are not followed; "
-                "raise maxInlineSize of the input that made it"
-            )
-        data = event.data or b""
-        if self._decode_base64:
-            data = _from_base64(data)
         path = self._file(name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _write(path, data)
+        with self._content(operation.event) as content:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write(path, content)
         key = path.relative_to(self._root).as_posix()
         return Result(json.dumps({"fileName": key}, ensure_ascii=False).encode(), landed=self._landed(name))
+
+    def _content(self, event: Event) -> BinaryIO:
+        """What is to be written; a large file of an input is never in memory as a whole."""
+        reference = event.attributes.get("dataref")
+        if event.data is None and reference is not None:
+            return open(file_of(str(reference)), "rb")
+        data = event.data or b""
+        return io.BytesIO(_from_base64(data) if self._decode_base64 else data)
 
     def _get(self, name: str) -> Result:
         path = self._file(name)
@@ -121,12 +127,12 @@ def _from_base64(data: bytes) -> bytes:
         raise Permanent(f"the data is not base64, as decodeBase64 says: {error}") from error
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write(path: Path, content: BinaryIO) -> None:
     """Readers see the old file or the new one and nothing between, also after a power cut."""
     temporary = path.with_name(f"{_TEMPORARY}{uuid.uuid4().hex}.part")
     try:
         with open(temporary, "xb") as file:
-            file.write(data)
+            shutil.copyfileobj(content, file, _AT_ONCE)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)

@@ -43,8 +43,11 @@ class SqliteStore:
         self._clock = clock
         self._resources = AsyncExitStack()
 
-    async def open(self) -> None:
+    async def open(self, *, must_exist: bool = False) -> None:
         """Raises `DefinitionError` when the file cannot be used, and `NotReady` when it can be later."""
+        if must_exist and not self._path.exists():
+            hint = "no engine has run with it yet; is --store right, and the working directory?"
+            raise DefinitionError(f"there is no store {self._path}", hint=hint)
         self._database = await Database.acquire(self._path)
         self._resources.push_async_callback(self._database.release)
 

@@ -102,7 +102,8 @@ async def _list(choice: LetterChoice, format: str) -> None:
                 print(json.dumps(shown(letter), ensure_ascii=False))
             else:
                 fields = (letter.id, when(letter), f"{letter.pipeline}:{letter.stage}", letter.event.id)
-                print("  ".join(fields), f"({letter.attempts} attempts)", letter.error, sep="  ")
+                attempts = "1 attempt" if letter.attempts == 1 else f"{letter.attempts} attempts"
+                print("  ".join(fields), f"({attempts})", letter.error, sep="  ")
     if format == "text":
         print(_number(count))
 

@@ -53,6 +53,7 @@ async def check(folder: Folder, *, secrets: bool = True) -> Report:
         await checker.check_components()
         await checker.check_apps()
         checker.check_pipelines()
+        checker.check_subscriptions()
     finally:
         await checker.secrets.close()
     return checker.report()
@@ -139,6 +140,10 @@ class _Checker:
                 except SecretError as error:
                     place = (*path, error.part)
                     self._found.add(app, [app.document.error(error.code, str(error.args[0]), place, error.hint)])
+
+    def check_subscriptions(self) -> None:
+        for subscription in self._kinds["Subscription"]:
+            self._found.add(subscription, self._references.check_pubsub(subscription.document))
 
     def check_pipelines(self) -> None:
         for pipeline in self._kinds["Pipeline"]:

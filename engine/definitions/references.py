@@ -49,6 +49,13 @@ class References:
         else:
             yield from self._broken(app, use.document, use.path)
 
+    def check_pubsub(self, document: Document) -> Iterator[Diagnostic]:
+        """The pub/sub component of a Subscription."""
+        path = ("spec", "pubsubname")
+        name = document.get(path)
+        if isinstance(name, str) and name not in self._names.of_kind("Component"):
+            yield self._names.unknown("Component", name, document, path)
+
     def check_secret_store(self, document: Document, path: Path, references: Sequence[Path]) -> Iterator[Diagnostic]:
         """The store at `path`, which the secrets at `references` are read from."""
         name = document.get(path)

@@ -216,6 +216,16 @@ class InputConformance(ABC):
             await binding.settle(settled([again]))
         await self.assert_not_given_again([first.id])
 
+    async def test_message_unsettled_at_close_is_given_out_when_it_is_opened_again(self) -> None:
+        if not self.redelivers:
+            pytest.skip("an unsettled message is gone when its instance is closed")
+        async with self.opened() as binding:
+            [first] = await self.take(binding, 1)
+            await binding.close()
+            await binding.open()
+            [again] = await self.read_all(binding, 1)
+            assert again.id == first.id
+
     async def test_message_unsettled_at_close_is_given_out_by_the_next_instance(self) -> None:
         if not self.redelivers:
             pytest.skip("an unsettled message is gone when its instance is closed")

@@ -50,7 +50,7 @@ class MemoryStore:
         self._ledger: dict[str, dict[str, Entry]] = {}
         self._queues: dict[str, Backlog] = {}
 
-    async def open(self) -> None:
+    async def open(self, *, must_exist: bool = False) -> None:
         pass
 
     async def close(self) -> None:
@@ -174,12 +174,12 @@ class MemoryQueue:
             await self._backlog.came.wait()
         batch = [self._backlog.waiting.popleft() for _ in range(min(limit, len(self._backlog.waiting)))]
         self._out.update({message.id: message for message in batch})
-        return batch
+        return [replace(message) for message in batch]  # what the reader does with it does not change the queue's
 
     async def settle(self, settled: Sequence[Settled]) -> None:
-        known = [one for one in settled if self._out.pop(one.received.id, None)]
-        self._backlog.ids -= {one.received.id for one in known if one.outcome is not Outcome.RELEASED}
-        self._backlog.give_back([one.received for one in known if one.outcome is Outcome.RELEASED])
+        known = [(one.outcome, own) for one in settled if (own := self._out.pop(one.received.id, None))]
+        self._backlog.ids -= {own.id for outcome, own in known if outcome is not Outcome.RELEASED}
+        self._backlog.give_back([own for outcome, own in known if outcome is Outcome.RELEASED])
 
     async def close(self) -> None:
         self._backlog.give_back(list(self._out.values()))

@@ -327,6 +327,13 @@ async def test_url_that_can_never_work_is_refused(session: aiohttp.ClientSession
         AppClient(session, "shop", url)
 
 
+@pytest.mark.parametrize("url", ["http://me:hunter2@localhost:99999", "http://me:hunter2@[::1"])
+async def test_url_that_is_refused_is_shown_without_its_password(session: aiohttp.ClientSession, url: str) -> None:
+    with pytest.raises(DefinitionError) as refused:
+        AppClient(session, without_password(url), url)
+    assert "hunter2" not in str(refused.value)
+
+
 async def test_client_works_after_each_failure(session: aiohttp.ClientSession) -> None:
     """A connection in a bad state is not used again."""
     replies = iter([b"x" * 5000, b"ok"])

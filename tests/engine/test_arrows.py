@@ -22,6 +22,7 @@ TESTS_OF_MORE_THAN_A_MODULE = {
     "engine/test_arrows.py",
     "engine/test_cloudevents_attributes.py",  # the package, from three sides
     "engine/test_cloudevents_roundtrip.py",
+    "engine/test_delivery_model.py",  # the promises of docs/delivery.md
     "test_docs.py",
 }
 

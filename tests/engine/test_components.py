@@ -121,6 +121,16 @@ async def test_output_is_opened_once_by_pipelines_that_start_side_by_side(compon
     assert output.opened == 1
 
 
+async def test_output_that_does_not_answer_holds_up_no_other(components: Components) -> None:
+    opening = asyncio.create_task(components.output(use(manifest(Output(hangs=True)), "away")))
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await components.output(use(manifest(Output()), "there"))
+    assert not opening.done()
+    opening.cancel()
+    await asyncio.gather(opening, return_exceptions=True)
+
+
 async def test_changed_component_is_another_output(components: Components) -> None:
     first, second = Output(), Output()
     type_ = manifest(first, second)

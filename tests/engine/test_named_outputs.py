@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -54,7 +55,7 @@ def test_wish_that_cannot_be_done_is_permanent(body: bytes, message: str) -> Non
 
 
 class Kept:
-    """An output that keeps what it gets; an operation for `bad` fails."""
+    """An output that keeps what it gets; an operation for `bad` fails, and one for `slow` takes a few turns."""
 
     def __init__(self, name: str, log: list[tuple[str, Operation]]) -> None:
         self.name = name
@@ -65,6 +66,8 @@ class Kept:
             raise NotReady("no answer")
 
     async def invoke(self, operations: list[Operation]) -> list[Result | EventError]:
+        for _ in range(10 if self.name == "slow" else 0):
+            await asyncio.sleep(0)
         self.log += [(self.name, operation) for operation in operations]
         return [Retryable("full") if self.name == "bad" else Result() for _ in operations]
 
@@ -103,6 +106,13 @@ async def test_fulfil_without_data_sends_the_event_as_it_is() -> None:
     rig = Rig()
     assert await rig.outputs.fulfil(Wish(("a",), None, False, True), EVENT) is EVENT
     assert rig.log[0][1].event.data == EVENT.data
+
+
+async def test_fulfil_side_by_side_ends_when_all_have_ended_although_one_fails() -> None:
+    rig = Rig()
+    with pytest.raises(Retryable, match="full"):
+        await rig.outputs.fulfil(Wish(("bad", "slow"), None, False, True), EVENT)
+    assert [name for name, _ in rig.log] == ["bad", "slow"]
 
 
 @pytest.mark.parametrize(

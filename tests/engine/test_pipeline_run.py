@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 
@@ -12,9 +13,11 @@ from bindings.memory.input import MemoryInput
 from bindings.memory.metadata import MemoryMetadata
 from bindings.memory.output import MemoryOutput
 from engine.errors import NotReady, Permanent, Retryable, Unavailable
+from engine.passage import Passage
 from engine.replay import replay
+from engine.stages.stage import Verdict
 from tests.bindings.fakes import context, operation
-from tests.engine.rig import App, HeldApp, Rig, failing
+from tests.engine.rig import App, HeldApp, Rig, Step, failing, parts
 
 
 def unavailable() -> Unavailable:
@@ -346,3 +349,51 @@ async def test_message_that_cannot_be_taken_in_shows_as_a_problem() -> None:
     rig.start()
     await rig.pass_time(1)
     assert rig.run.problem == "'headers'"
+
+
+class Uneven(App):
+    """Answers for the first part at once, and for the others when it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__(name="steps[2].call")
+        self.go = asyncio.Event()
+        self.under_way = 0
+
+    async def __call__(self, batch: Sequence[Passage]) -> Sequence[Verdict]:
+        for _ in range(5):
+            await asyncio.sleep(0)
+        if batch[0].event.id != "p0":
+            self.under_way += 1
+            await self.go.wait()
+        return await super().__call__(batch)
+
+
+async def test_stop_waits_for_workers_that_started_while_it_waited() -> None:
+    first, uneven = HeldApp(), Uneven()
+    rig = Rig(first, Step(lambda _: parts(["p0", "p1", "p2"])), uneven)
+    rig.start("a")
+    await rig.until(lambda: first.under_way == 1)
+    stopping = asyncio.create_task(rig.run.stop(5))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    first.go.set()
+    await rig.until(lambda: uneven.under_way == 2)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    uneven.go.set()
+    await stopping
+    assert rig.input.outcomes == {"a": Outcome.DONE}
+
+
+async def test_start_after_a_settlement_was_cut_off_gives_out_again() -> None:
+    rig = Rig(App())
+    rig.input.settle_errors.extend(Unavailable("away") for _ in range(1000))
+    rig.start("a")
+    await rig.until(lambda: len(rig.input.settle_errors) < 1000)
+    await rig.run.stop(0.01)
+    rig.input.settle_errors.clear()
+    rig.run.start()
+    for _ in range(50):
+        await asyncio.sleep(0)
+    await rig.until_settled(1)
+    assert rig.input.outcomes == {"a": Outcome.DONE}

@@ -24,8 +24,14 @@ def test_every_installed_type_loads_and_has_the_name_of_its_entry_point() -> Non
 def test_type_that_is_not_installed_is_refused_with_a_hint() -> None:
     with pytest.raises(DefinitionError, match=r"there is no component type 'bindings\.corn' \(did you mean .*cron"):
         component_type("bindings.corn")
+    with pytest.raises(DefinitionError, match=r"did you mean 'bindings\.cron'"):
+        component_type("cron")
+
+
+@pytest.mark.parametrize("name", ["zzz", "bindings.kafka", "bindings.redis"])
+def test_type_that_has_only_its_block_in_common_suggests_no_other(name: str) -> None:
     with pytest.raises(DefinitionError, match="`jackfield explain` lists the component types"):
-        component_type("zzz")
+        component_type(name)
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,11 @@ async def test_store_that_is_away_is_asked_again(caplog: pytest.LogCaptureFixtur
 
 @pytest.mark.parametrize(
     ("keep", "most", "message"),
-    [("month", None, "--keep-dead-letters: 'month' is not a duration"), (None, 0, "--most-dead-letters: 0 is not 1")],
+    [
+        ("month", None, "--keep-dead-letters: 'month' is not a duration"),
+        ("30", None, r"--keep-dead-letters: '30' has no unit \(write 30d for days\)"),
+        (None, 0, "--most-dead-letters: 0 is not 1"),
+    ],
 )
 def test_limit_that_is_none_is_refused(keep: str | None, most: int | None, message: str) -> None:
     with pytest.raises(DefinitionError, match=message):

@@ -111,3 +111,17 @@ async def test_settler_goes_on_after_it_gave_up() -> None:
     bench.add("b")
     await bench.settler.flush(1)
     assert bench.confirmed == ["b"]
+
+
+async def test_what_waited_behind_a_settlement_that_was_given_up_is_forgotten() -> None:
+    """It comes again with the input; its old outcome must not settle the new delivery."""
+    bench = Bench()
+    bench.input.free.clear()
+    bench.add("a")
+    await bench.clock.advance(0)
+    bench.add("b")
+    assert not await bench.settler.flush(0.01)
+    bench.input.free.set()
+    bench.add("c")
+    assert await bench.settler.flush(1)
+    assert bench.confirmed == ["c"]

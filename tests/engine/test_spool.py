@@ -62,14 +62,17 @@ class Hook:
 
 
 class FullQueue:
-    """A durable queue that takes nothing."""
+    """A durable queue that takes nothing while it is full."""
 
     def __init__(self, queue: DurableQueue, error: Exception) -> None:
+        self.full = True
         self._queue = queue
         self._error = error
 
     async def put(self, messages: Sequence[Message]) -> None:
-        raise self._error
+        if self.full:
+            raise self._error
+        await self._queue.put(messages)
 
     async def read(self, limit: int) -> Sequence[Received]:
         return await self._queue.read(limit)
@@ -161,13 +164,25 @@ async def test_crash_between_put_and_settle_repeats_and_does_not_double(store: M
     await second.close()
 
 
-async def test_message_that_cannot_be_made_durable_is_released(store: MemoryStore) -> None:
+async def test_message_that_cannot_be_made_durable_is_released(
+    store: MemoryStore, caplog: pytest.LogCaptureFixture
+) -> None:
     hook = Hook()
     spool = await opened(hook, FullQueue(store.queue("hook"), NotReady("the disk is full")))
     hook.send("a")
-    with pytest.raises(NotReady, match="the disk is full"):
-        await spool.read(10)
-    assert hook.outcomes == {"a": Outcome.RELEASED}
+    await eventually(lambda: hook.outcomes == {"a": Outcome.RELEASED})
+    assert "1 messages could not be stored, and go back to their senders: the disk is full" in caplog.text
+    await spool.close()
+
+
+async def test_messages_are_taken_again_when_the_queue_has_room_though_nobody_reads(store: MemoryStore) -> None:
+    hook, queue = Hook(), FullQueue(store.queue("hook"), NotReady("the disk is full"))
+    spool = await opened(hook, queue)
+    hook.send("a")
+    await eventually(lambda: hook.outcomes == {"a": Outcome.RELEASED})
+    queue.full = False
+    hook.send("b")
+    await eventually(lambda: hook.outcomes == {"a": Outcome.RELEASED, "b": Outcome.DONE})
     await spool.close()
 
 

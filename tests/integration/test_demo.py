@@ -32,7 +32,10 @@ async def test_the_demo_shows_everything_and_ends_by_itself(tmp_path: Path) -> N
     )
     assert done.returncode == 0, done.stdout + done.stderr
     table = done.stdout.partition("pipeline  ")[2].partition("What could not")[0].splitlines()
-    counts = {name: [int(value) for value in values] for name, *values in (row.split() for row in table[1:] if row)}
+    counts = {
+        name: [int(value) for value in values]
+        for name, *values in (row.split() for row in table[1:] if row and "given back" not in row)
+    }
     assert sorted(counts) == ["documents", "orders", "payments", "readings"]
     for name, (read, delivered, *_) in counts.items():
         assert read > 0, name

@@ -88,6 +88,7 @@ async def test_a_broken_file_is_reported_with_its_place_while_its_last_good_vers
     error = await run.until(lambda line: line["kind"] == "error" and "transfrom" in line["message"], seen)
     assert error["file"] == "pipelines/copy.yaml:8:7"
     assert "did you mean 'transform'" in error["message"]
+    await run.until(lambda line: line["message"] == "pipelines/copy.yaml: its last good version goes on", seen)
     await project.command("send", "a", "--data", '{"n": 1}')
     await until(run, "delivered", "copy", seen)
 

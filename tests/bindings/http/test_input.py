@@ -342,6 +342,22 @@ async def test_event_that_is_released_goes_back_to_its_caller() -> None:
     assert (status, headers["Retry-After"]) == (503, "1")
 
 
+async def test_what_waits_at_close_is_not_read_when_it_is_opened_again() -> None:
+    async with serving() as desk:
+        desk.send(batch("1", "2"), BATCH)
+        assert len(await desk.webhook.read(1)) == 1
+
+        async def reopen_and_read() -> Sequence[Received]:
+            await desk.webhook.close()
+            await desk.webhook.open()
+            return await desk.webhook.read(10)
+
+        reading = asyncio.create_task(reopen_and_read())
+        assert (await desk.answer())[0] == 503
+        assert not reading.done()
+        reading.cancel()
+
+
 async def test_close_sends_all_callers_away() -> None:
     async with serving() as desk:
         desk.send(batch("1", "2"), BATCH)

@@ -109,7 +109,7 @@ def ids(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
 def test_list_is_a_line_for_each(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["dead-letters", "list", "--store", STORE]) == 0
     first, *_, last = capsys.readouterr().out.splitlines()
-    assert first == "a  2023-11-14T22:13:20Z  orders:steps[0].call  event-a  (1 attempts)  app shop answered 422"
+    assert first == "a  2023-11-14T22:13:20Z  orders:steps[0].call  event-a  (1 attempt)  app shop answered 422"
     assert last == "3 dead letters"
     assert ids(capsys, "--pipeline", "payments") == ["c"]
 
@@ -304,3 +304,12 @@ def test_what_cannot_be_is_one_clear_error(
 ) -> None:
     assert main(["dead-letters", *arguments, "--store", STORE]) == 2
     assert capsys.readouterr().err == f"jackfield: error: {message}\n"
+
+
+def test_store_that_is_not_there_is_told_and_not_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["dead-letters", "list", "--store", "sqlite:mistyped.db"]) == 2
+    assert f"there is no store {tmp_path / 'mistyped.db'}" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

@@ -146,3 +146,18 @@ async def test_check_a_shared_input_shows_the_other_pipeline(tmp_path: Path) -> 
     assert short(diagnostic).startswith("6:20 E307")
     assert str(diagnostic.related).endswith("a.yaml:6:20")
     assert diagnostic.related_message == "the pipeline 'p' uses it here"
+
+
+async def test_check_subscription_to_an_unknown_pubsub_component_shows_the_near_name(tmp_path: Path) -> None:
+    pubsub = component(name="orderpubsub", type="pubsub.redis")
+    subscription = """apiVersion: dapr.io/v2alpha1
+kind: Subscription
+metadata: {name: s}
+spec: {pubsubname: NAME, topic: orders, routes: {default: /orders}}
+"""
+
+    wrong = await found_in(tmp_path, documents(subscription.replace("NAME", "orderpubsb"), pubsub))
+    right = await found_in(tmp_path, documents(subscription.replace("NAME", "orderpubsub"), pubsub))
+
+    assert "4:20 E302 there is no component 'orderpubsb' | did you mean 'orderpubsub'?" in wrong
+    assert not any(" E" in line for line in right)

@@ -1,0 +1,138 @@
+"""The engine: what runs becomes what is defined, and nothing is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from bindings.contract import Operation, Result
+from bindings.memory.output import MemoryOutput
+from engine.clock import SystemClock
+from engine.definitions.check import Definitions
+from engine.engine import Engine
+from engine.errors import DefinitionError, EventError
+from engine.server import LOOPBACK
+from tests.bindings.fakes import MemoryStore
+from tests.engine.definitions.folders import component, documents, pipeline, report_of, write
+from tests.engine.rig import Journal
+
+
+class Diary(Journal):
+    """Writes down what becomes of the pipelines."""
+
+    def started(self, pipeline: str, revision: str, file: str) -> None:
+        self.lines.append(f"started {pipeline}")
+
+    def swapped(self, pipeline: str, revision: str, file: str) -> None:
+        self.lines.append(f"swapped {pipeline}")
+
+    def stopped(self, pipeline: str) -> None:
+        self.lines.append(f"stopped {pipeline}")
+
+    def refused(self, pipeline: str, reason: str, old_runs: bool) -> None:
+        self.lines.append(f"refused {pipeline}")
+
+    def waiting(self, pipeline: str, reason: str, seconds: float, old_runs: bool) -> None:
+        self.lines.append(f"waiting {pipeline}")
+
+
+@pytest.fixture
+def diary() -> Diary:
+    return Diary()
+
+
+@pytest.fixture
+async def engine(diary: Diary) -> AsyncIterator[Engine]:
+    engine = Engine(MemoryStore(), SystemClock(), diary, LOOPBACK, 0, drain=5.0)
+    await engine.start()
+    yield engine
+    await engine.stop()
+
+
+async def definitions(root: Path, *texts: str) -> Definitions:
+    report = await report_of(root, {"all.yaml": documents(*texts)})
+    assert not report.diagnostics
+    return report.definitions
+
+
+async def test_apply_starts_swaps_and_stops_what_changed_and_nothing_else(
+    engine: Engine, diary: Diary, tmp_path: Path
+) -> None:
+    await engine.apply(await definitions(tmp_path, pipeline(name="a"), pipeline(name="b"), pipeline(name="c")))
+    assert sorted(diary.lines) == ["started a", "started b", "started c"]
+    diary.lines.clear()
+    changed = pipeline("  steps: [{filter: 'true'}]\n", name="b")
+    await engine.apply(await definitions(tmp_path, pipeline(name="a"), changed))
+    assert sorted(diary.lines) == ["stopped c", "swapped b"]
+    assert set(engine.counts) == {"a", "b", "c"}
+
+
+class Gate:
+    """Holds up what pipelines write to `bindings.memory`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.reached, self.open = asyncio.Event(), asyncio.Event()
+
+        async def invoke(output: MemoryOutput, operations: Sequence[Operation]) -> Sequence[Result | EventError]:
+            self.reached.set()
+            await self.open.wait()
+            return [Result() for _ in operations]
+
+        monkeypatch.setattr(MemoryOutput, "invoke", invoke)
+
+
+async def with_a_file(root: Path, name: str) -> Definitions:
+    """A pipeline that has a file to read and writes it to `bindings.memory`."""
+    write(root, {"in/a.txt": "a"})
+    metadata = {"rootPath": root / "in", "settleTime": "0s", "pollInterval": "10ms"}
+    items = "".join(f"    - {{name: {key}, value: {value}}}\n" for key, value in metadata.items())
+    outputs = "  outputs: [{binding: {type: bindings.memory}}]\n"
+    inbox = component(items, name="inbox", type="bindings.localstorage")
+    return await definitions(root, inbox, pipeline(outputs, name=name, source="inbox"))
+
+
+async def test_pipeline_of_another_name_starts_when_its_former_self_has_stopped(
+    engine: Engine, diary: Diary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate(monkeypatch)
+    await engine.apply(await with_a_file(tmp_path, "a"))
+    await gate.reached.wait()
+    applying = asyncio.create_task(engine.apply(await with_a_file(tmp_path, "b")))
+    for _ in range(20):
+        await asyncio.to_thread(int)  # more turns, of the loop and of threads, than the new one needs to start
+    gate.open.set()
+    await applying
+    assert [line for line in diary.lines if "delivered" not in line] == ["started a", "stopped a", "started b"]
+
+
+async def test_pipeline_whose_stop_is_cancelled_is_stopped_with_the_engine(
+    engine: Engine, diary: Diary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate(monkeypatch)
+    await engine.apply(await with_a_file(tmp_path, "a"))
+    await gate.reached.wait()
+    applying = asyncio.create_task(engine.apply(Definitions()))
+    await asyncio.sleep(0)
+    applying.cancel()
+    await asyncio.gather(applying, return_exceptions=True)
+    gate.open.set()
+    await engine.stop()
+    assert diary.lines[-1] == "stopped a"
+    assert engine.counts["a"].delivered == 1
+    await engine.start()  # for the fixture, which stops it
+
+
+async def test_start_that_finds_no_port_closes_the_store(engine: Engine, diary: Diary) -> None:
+    closed = asyncio.Event()
+
+    class Store(MemoryStore):
+        async def close(self) -> None:
+            closed.set()
+
+    other = Engine(Store(), SystemClock(), diary, LOOPBACK, engine.server.port, drain=5.0)
+    with pytest.raises(DefinitionError, match="cannot listen"):
+        await other.start()
+    assert closed.is_set()

@@ -17,7 +17,7 @@ from bindings.sqlite.database import Database
 from bindings.sqlite.queue import SqliteQueue
 from bindings.store import Message
 from engine.clock import SystemClock
-from tests.integration.project import Project, Run
+from tests.integration.project import Project, Run, queues
 
 EVENT_BYTES = 200
 AT_ONCE = 2_000  # events in one transaction that fills a queue
@@ -30,17 +30,7 @@ PIPELINE = """
       steps:
         - call: {call}
       outputs: [{{binding: target}}]
-    ---
-    apiVersion: dapr.io/v1alpha1
-    kind: Component
-    metadata: {{name: source}}
-    spec: {{type: bindings.localqueue, metadata: []}}
-    ---
-    apiVersion: dapr.io/v1alpha1
-    kind: Component
-    metadata: {{name: target}}
-    spec: {{type: bindings.localqueue, metadata: []}}
-"""
+""" + queues("source", "target")
 
 
 def message(n: int) -> Message:

@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 
-from bindings.contract import Clock, InputBinding, ServesHttp
+from bindings.contract import Clock, InputBinding, OutputBinding, ServesHttp
 from bindings.store import Store
 from engine.app import AppClient, without_password
 from engine.components import Components, Use, open_within
@@ -128,7 +128,7 @@ class Builder:
         self._apps[call.app] = made_of, client
         return client
 
-    async def output(self, use: Use, closing: contextlib.AsyncExitStack) -> Any:
+    async def output(self, use: Use, closing: contextlib.AsyncExitStack) -> OutputBinding:
         binding = await self._components.output(use)
         closing.push_async_callback(self._components.release, use)
         return binding

@@ -65,14 +65,14 @@ class Deduplication:
 
     async def commit(self, settled: Sequence[Settled]) -> None:
         """Must be durable before the messages are settled with the input."""
-        keys = {id(one.received): key for one in settled if (key := self._claimed.get(id(one.received))) is not None}
-        done = [keys[id(one.received)] for one in settled if id(one.received) in keys and _is_final(one)]
+        claimed = [(one, key) for one in settled if (key := self._claimed.get(id(one.received))) is not None]
+        done = [key for one, key in claimed if one.outcome is not Outcome.RELEASED]
         if done:
             now = self._surroundings.clock.now()
             await self._store.commit(self._scope, done, now)
             await self._sweep(now)
-        for identity, key in keys.items():
-            del self._claimed[identity]
+        for one, key in claimed:
+            del self._claimed[id(one.received)]
             self._on_their_way.discard(key)
 
     def clear(self) -> None:
@@ -84,7 +84,3 @@ class Deduplication:
         if now - self._swept >= self._settings.window / _SWEEPS_A_WINDOW:
             self._swept = now
             await self._store.sweep(self._scope, now - self._settings.window, self._settings.most)
-
-
-def _is_final(settled: Settled) -> bool:
-    return settled.outcome is not Outcome.RELEASED

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 from bindings.contract import Received
 from engine.cloudevents import validate
 from engine.definitions.pipeline import Envelope
 from engine.errors import Permanent
-from engine.event import JSON_TYPE, Attribute, Event
+from engine.event import JSON_TYPE, Attribute, Event, rfc3339
 from engine.expressions import Scope, compile_tree, text_of
 from engine.passage import Passage
-
-
-def rfc3339(seconds: float) -> str:
-    """An instant as CloudEvents writes it: RFC 3339 in UTC, to the millisecond."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def sniff(data: bytes) -> str:

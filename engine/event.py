@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from engine.errors import Permanent
@@ -28,6 +29,11 @@ def is_text(content_type: str) -> bool:
     """Whether data of a media type can be shown and templated as a string."""
     media_type = content_type.partition(";")[0].strip().lower()
     return media_type.startswith("text/") or media_type.endswith(("/xml", "+xml", "/yaml", "+yaml"))
+
+
+def rfc3339(seconds: float) -> str:
+    """An instant as CloudEvents writes it: RFC 3339 in UTC, to the millisecond; `seconds` since the epoch."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Event:

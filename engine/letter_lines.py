@@ -10,9 +10,8 @@ from typing import Any
 
 from bindings.store import DeadLetter
 from engine.cloudevents import encode_one
-from engine.envelope import rfc3339
 from engine.errors import Permanent
-from engine.event import Event
+from engine.event import Event, rfc3339
 
 _FIELDS: Mapping[str, tuple[type, ...]] = {
     "id": (str,),

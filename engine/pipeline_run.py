@@ -114,8 +114,7 @@ class PipelineRun:
 
     def _release_waiting(self) -> None:
         left = [*self._workload.drain(), *self._waiting.drain(), *self._intake.drain()]
-        if left:
-            self.flow.end(left, Outcome.RELEASED)
+        self.flow.end(left, Outcome.RELEASED)
 
     # What comes in
 
@@ -178,7 +177,8 @@ class PipelineRun:
                 return
             await self.flow.advance(batch)
             if self._waiting.stopping:
-                self._release_late()
+                # What begins to wait while the pipeline stops is given back at once.
+                self.flow.end(self._waiting.drain(), Outcome.RELEASED)
 
     async def _filled(self) -> bool:
         """Gives a batch that is not full the time to get more; a full one does not wait for this. False when another
@@ -196,9 +196,3 @@ class PipelineRun:
             self._filling.cancel()
             self._filling = None
         return True
-
-    def _release_late(self) -> None:
-        """What begins to wait while the pipeline stops is given back at once."""
-        left = self._waiting.drain()
-        if left:
-            self.flow.end(left, Outcome.RELEASED)

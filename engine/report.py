@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol, TextIO
 
 from bindings.contract import Clock
-from engine.envelope import rfc3339
 from engine.errors import EventError
+from engine.event import rfc3339
 from engine.observer import Counts
 from engine.passage import Passage
 

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from bindings.contract import Clock
 from bindings.metadata import parse_duration
 from bindings.store import ALL_LETTERS, DeadLetter, LetterQuery, Store
-from engine.envelope import rfc3339
 from engine.errors import DefinitionError, JackfieldError
+from engine.event import rfc3339
 
 PERIOD = 3600.0  # seconds between a warning and the drop
 _PAGE = 500

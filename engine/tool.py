@@ -12,7 +12,6 @@ from engine.clock import SystemClock
 from engine.components import Components
 from engine.definitions.check import Definitions, check
 from engine.definitions.folder import Folder
-from engine.errors import DefinitionError
 from engine.registry import open_store
 from engine.resolver import Resolver
 
@@ -29,8 +28,6 @@ async def opened_store(url: str, *, must_exist: bool = True) -> AsyncIterator[St
 
 async def definitions_of(folder: str) -> Definitions:
     """What of a folder could run; raises `DefinitionError` when there is no such folder."""
-    if not Path(folder).is_dir():  # noqa: ASYNC240 - before anything else runs
-        raise DefinitionError(f"there is no folder {folder!r}", hint="name it with --dir")
     return (await check(Folder.load(Path(folder)))).definitions
 
 

@@ -6,7 +6,6 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -19,6 +18,7 @@ from bindings.sqlite.database import Database
 from bindings.sqlite.queue import SqliteQueue
 from bindings.store import Message
 from engine.errors import EventError, Permanent, Retryable
+from engine.event import rfc3339
 
 
 class LocalQueueMetadata(BindingMetadata):
@@ -93,7 +93,7 @@ class LocalQueue:
             id=f"{event.source} {event.id}",
             data=event.data,
             attributes={name: value for name, value in event.attributes.items() if name != "specversion"},
-            metadata={"enqueuedTime": _rfc3339(self._clock.now())},
+            metadata={"enqueuedTime": rfc3339(self._clock.now())},
         )
 
     def _received(self, message: Received) -> Received:
@@ -122,10 +122,6 @@ def _delay(operation: Operation) -> float:
         return parse_duration(operation.metadata.get("delay", 0))
     except ValueError as error:
         raise Permanent(f"delay: {error}") from error
-
-
-def _rfc3339(time: float) -> str:
-    return datetime.fromtimestamp(time, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 component = ComponentType(

@@ -23,6 +23,7 @@ COMMANDS = {
     "init": "make a new project that runs",
 }
 
+DEFAULT_STORE = "sqlite:.jackfield/store.db"
 EXIT_OK, EXIT_ERRORS, EXIT_COULD_NOT_RUN = 0, 1, 2
 
 

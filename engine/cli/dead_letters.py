@@ -9,7 +9,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from engine.cli import letter_files, letter_options
+from engine.cli import DEFAULT_STORE, letter_files, letter_options
 from engine.errors import DefinitionError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     for action in (listing, replay, discard, export):
         letter_options.configure(action)
     for action in (listing, show, edit, replay, discard, export, load):
-        action.add_argument("--store", default="sqlite:.jackfield/store.db", metavar="URL", help="the engine's store")
+        action.add_argument("--store", default=DEFAULT_STORE, metavar="URL", help="the engine's store")
 
 
 def _configure_edit(parser: argparse.ArgumentParser) -> None:

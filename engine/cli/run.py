@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 
+from engine.cli import DEFAULT_STORE
+
 EXAMPLE = "jackfield run pipelines/ --http-port 3500"
 
 
@@ -14,9 +16,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address of the server (default: 127.0.0.1)")
     parser.add_argument(
         "--store",
-        default="sqlite:.jackfield/store.db",
+        default=DEFAULT_STORE,
         metavar="URL",
-        help="where dead letters and checkpoints are kept (default: sqlite:.jackfield/store.db)",
+        help=f"where dead letters and checkpoints are kept (default: {DEFAULT_STORE})",
     )
     parser.add_argument("--log-format", choices=("text", "json"), default="text", help="for people or for machines")
     parser.add_argument(

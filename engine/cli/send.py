@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.cli import DEFAULT_STORE
 from engine.errors import DefinitionError, EventError
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--type", default="jackfield.sent", help="CloudEvents type (default: jackfield.sent)")
     parser.add_argument("--subject", help="CloudEvents subject")
     parser.add_argument("--dir", default="pipelines", metavar="DIR", help="the definitions (default: pipelines)")
-    parser.add_argument("--store", default="sqlite:.jackfield/store.db", metavar="URL", help=argparse.SUPPRESS)
+    parser.add_argument("--store", default=DEFAULT_STORE, metavar="URL", help=argparse.SUPPRESS)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -68,8 +69,8 @@ def _events(arguments: argparse.Namespace) -> Iterator[Event]:
     import time
     import uuid
 
-    from engine.envelope import rfc3339, sniff
-    from engine.event import Event
+    from engine.envelope import sniff
+    from engine.event import Event, rfc3339
 
     for data in _data(arguments):
         attributes = {

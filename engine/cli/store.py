@@ -6,6 +6,8 @@ import argparse
 import asyncio
 import json
 
+from engine.cli import DEFAULT_STORE
+
 EXAMPLE = """jackfield store stats
   jackfield store backup backups/monday.db"""
 
@@ -17,7 +19,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     backup = actions.add_parser("backup", help="a whole and consistent copy, which is a store itself")
     backup.add_argument("path", metavar="PATH", help="the file to make; nothing is overwritten")
     for action in (stats, backup):
-        action.add_argument("--store", default="sqlite:.jackfield/store.db", metavar="URL", help="the engine's store")
+        action.add_argument("--store", default=DEFAULT_STORE, metavar="URL", help="the engine's store")
 
 
 def run(arguments: argparse.Namespace) -> int:

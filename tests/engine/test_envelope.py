@@ -7,9 +7,9 @@ import pytest
 
 from bindings.contract import Received
 from engine.definitions.pipeline import Envelope
-from engine.envelope import EnvelopeMaker, rfc3339, sniff
+from engine.envelope import EnvelopeMaker, sniff
 from engine.errors import Permanent
-from engine.event import Event
+from engine.event import Event, rfc3339
 from engine.passage import Arrival, Passage
 from tests.engine.stages.passages import Unsettled
 

@@ -17,6 +17,21 @@ ROOT = Path(__file__).parents[2]
 Line = dict[str, Any]
 
 
+def queues(*names: str) -> str:
+    """Durable local queues, as documents to be put behind a pipeline."""
+    document = """
+    ---
+    apiVersion: dapr.io/v1alpha1
+    kind: Component
+    metadata:
+      name: {name}
+    spec:
+      type: bindings.localqueue
+      metadata: []
+"""
+    return "".join(document.format(name=name) for name in names)
+
+
 class Project:
     """A folder with `pipelines/`; commands run in it as a user runs them."""
 

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from tests.integration.apps import serving
-from tests.integration.project import Project, until
+from tests.integration.project import Project, queues, until
 
 PIPELINE = """
     apiVersion: jackfield/v1
@@ -25,17 +25,7 @@ PIPELINE = """
       outputs: [{{binding: target}}]
       delivery:
         retry: {{maxAttempts: 2, initial: 10ms}}
-    ---
-    apiVersion: dapr.io/v1alpha1
-    kind: Component
-    metadata: {{name: source}}
-    spec: {{type: bindings.localqueue, metadata: []}}
-    ---
-    apiVersion: dapr.io/v1alpha1
-    kind: Component
-    metadata: {{name: target}}
-    spec: {{type: bindings.localqueue, metadata: []}}
-"""
+""" + queues("source", "target")
 
 HOOK = """
     apiVersion: jackfield/v1

@@ -11,7 +11,7 @@ from itertools import pairwise
 from aiohttp import web
 
 from tests.integration.apps import batch_answer, serving
-from tests.integration.project import Project, Run
+from tests.integration.project import Project, Run, queues
 
 EVENTS = 2_000
 ORDERED = 600
@@ -30,17 +30,7 @@ PIPELINE = """
             batch: {{maxEvents: 100, maxWait: 5ms}}
       outputs: [{{binding: target}}]
       delivery: {delivery}
-    ---
-    apiVersion: dapr.io/v1alpha1
-    kind: Component
-    metadata: {{name: source}}
-    spec: {{type: bindings.localqueue, metadata: []}}
-    ---
-    apiVersion: dapr.io/v1alpha1
-    kind: Component
-    metadata: {{name: target}}
-    spec: {{type: bindings.localqueue, metadata: []}}
-"""
+""" + queues("source", "target")
 
 
 def arrived(project: Project) -> list[int]:

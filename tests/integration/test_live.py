@@ -5,21 +5,12 @@ from __future__ import annotations
 import json
 import sqlite3
 
-from tests.integration.project import Project, until
-
-QUEUE = """
-    ---
-    apiVersion: dapr.io/v1alpha1
-    kind: Component
-    metadata: {{name: {name}}}
-    spec: {{type: bindings.localqueue, metadata: []}}
-"""
+from tests.integration.project import Project, queues, until
 
 
 def copying(name: str, source: str, target: str, mark: str) -> str:
     """A pipeline from one queue to another that marks what it copies."""
-    return (
-        f"""
+    return f"""
     apiVersion: jackfield/v1
     kind: Pipeline
     metadata: {{name: {name}}}
@@ -28,10 +19,7 @@ def copying(name: str, source: str, target: str, mark: str) -> str:
       steps:
         - transform: {{n: "{{{{ data.n }}}}", mark: {mark}}}
       outputs: [{{binding: {target}}}]
-"""
-        + QUEUE.format(name=source)
-        + QUEUE.format(name=target)
-    )
+""" + queues(source, target)
 
 
 def contents(project: Project, queue: str) -> list[dict[str, object]]:

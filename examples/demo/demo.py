@@ -54,10 +54,9 @@ def feed(jackfield: list[str], engine: subprocess.Popen[bytes], seconds: float, 
         subprocess.run([*jackfield, "send", "orders", "--file", str(orders), "--lines"], cwd=ROOT, check=True)
         (INBOX / f"letter-{os.getpid()}-{turn}.txt").write_text("events flow from here to there " * turn)
         pay(turn, port)
-        pause = min(4.0, end - time.monotonic())
-        if pause <= 0 or engine.poll() is not None:
-            return
-        time.sleep(pause)
+        time.sleep(max(0.0, min(4.0, end - time.monotonic())))
+        if time.monotonic() >= end or engine.poll() is not None:
+            return  # and what was sent has had its time
 
 
 def pay(turn: int, port: int) -> None:

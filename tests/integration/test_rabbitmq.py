@@ -2,10 +2,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.integration.faults import endure
 from tests.integration.rabbitmq import RabbitMqQueues
 
 
+@pytest.mark.timeout(400)  # it may have to install the server
 async def test_nothing_is_lost_while_the_broker_restarts_and_the_network_is_cut(
     tmp_path: Path,
 ) -> None:

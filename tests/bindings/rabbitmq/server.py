@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.bindings.keys import Keys
+from tests.servers import free_ports, require
 
-BINARY = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 _PATIENCE = 60.0  # seconds: Erlang takes its time on a machine that is busy
 
 
@@ -20,8 +20,10 @@ class RabbitMq:
     """Started with `start`, stopped with `stop` (in order) or `kill`; its data stays until the folder is gone."""
 
     def __init__(self, folder: Path, keys: Keys | None = None) -> None:
+        # Not the one on the PATH of Debian, which changes to the user and the folder of the system's instance.
+        self._binary = require("rabbitmq-server", "/usr/lib/rabbitmq/bin/rabbitmq-server", "rabbitmq-server")
         self._folder = folder
-        self.port, self.tls_port, self._names_port, self._cluster_port = _free_ports(4)
+        self.port, self.tls_port, self._names_port, self._cluster_port = free_ports(4)
         self.url = f"amqp://guest:guest@127.0.0.1:{self.port}/"
         (folder / "home").mkdir()
         lines = [f"listeners.tcp.1 = 127.0.0.1:{self.port}", "log.file = false", "log.console = true"]
@@ -48,7 +50,7 @@ class RabbitMq:
         """Returns when it takes connections."""
         with (self._folder / "output").open("ab") as output:
             self._process = subprocess.Popen(
-                [str(BINARY)], env=self._environment(), stdout=output, stderr=output, start_new_session=True
+                [str(self._binary)], env=self._environment(), stdout=output, stderr=output, start_new_session=True
             )
         deadline = time.monotonic() + _PATIENCE
         while not _answers(self.port):
@@ -89,14 +91,6 @@ class RabbitMq:
             "RABBITMQ_PID_FILE": str(folder / "pid"),
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
         }
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 def _answers(port: int) -> bool:

@@ -51,6 +51,7 @@ class DeadLetter:
     body: bytes | None
     attempts: int
     time: float  # seconds since the epoch
+    key: str | None = None  # of the events that are done one after the other; None where there is no order
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class LetterQuery:
     since: float | None = None  # seconds since the epoch, inclusive
     until: float | None = None  # exclusive
     error: str | None = None  # a part of the error, in upper or lower case
+    key: str | None = None
 
 
 ALL_LETTERS = LetterQuery()

@@ -133,6 +133,7 @@ def _meets(letter: DeadLetter, which: LetterQuery) -> bool:
         and (which.since is None or letter.time >= which.since)
         and (which.until is None or letter.time < which.until)
         and (which.error or "").casefold() in letter.error.casefold()
+        and which.key in (None, letter.key)
     )
 
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from bindings.contract import Outcome, Received, Redelivery, Settled
 from bindings.store import DeadLetter
 from engine.clock import VirtualClock
+from engine.dead_letters import DeadLetters
 from engine.deduplication import Deduplication
 from engine.definitions.pipeline import CircuitBreaker, Deduplicate, Delivery, Envelope, Retry
 from engine.envelope import EnvelopeMaker
@@ -24,6 +25,7 @@ from engine.errors import EventError, NotReady, Permanent, Retryable, Unavailabl
 from engine.flow import Flow
 from engine.intake import Intake
 from engine.observer import Counts
+from engine.parking import Parking
 from engine.passage import Passage
 from engine.pipeline_run import PipelineRun
 from engine.replay import queue_name, replay
@@ -210,10 +212,12 @@ class World:
             Party(self, "output", 1, whole=False),
         ]
         delivery = Delivery(retry=Retry(max_attempts=3, jitter=False), circuit_breaker=CircuitBreaker(failures=3))
-        flow = Flow("orders", "rev1", stages, delivery, self.store, self.clock, Counts(), Journal())
+        parking = Parking("orders", self.store, self.clock)
+        letters = DeadLetters("orders", "rev1", self.store, self.clock)
+        flow = Flow("orders", "rev1", stages, delivery, letters, Counts(), Journal())
         replays = self.store.queue(queue_name("orders"))
         limits: dict[str, Any] = {"concurrency": setting.concurrency, "batch_size": setting.batch, "max_wait": 0.0}
-        return PipelineRun(flow, self.broker, replays, intake, self.clock, once=once, **limits)
+        return PipelineRun(flow, self.broker, replays, intake, self.clock, parking=parking, once=once, **limits)
 
     # What is true
 
@@ -232,7 +236,7 @@ class World:
         if any(at == stage and received is arrival.received for at, _, received in self.effects):
             self.wrong.append(f"{passage.event.id} had its effect at {stage} twice in one delivery")
         self.effects.append((stage, passage, arrival.received))
-        if arrival.replayed:
+        if arrival.replay is not None:
             return
         if self.setting.ordered and (before := self.broker.unsettled_before(arrival.received.handle)):
             self.wrong.append(f"message {arrival.received.handle} overtook {before}")

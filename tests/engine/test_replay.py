@@ -61,8 +61,8 @@ async def test_replayed_letters_are_removed_and_each_pipeline_gets_its_own_in_or
     await store.add_dead_letters(letters)
     await replay(store, letters, from_start=False)
     assert await store.count_dead_letters() == 0
-    assert [one.id for one in await replayed(store)] == ["a", "c"]
-    assert [one.id for one in await replayed(store, "payments")] == ["b"]
+    assert [one.metadata["replayOf"] for one in await replayed(store)] == ["a", "c"]
+    assert [one.metadata["replayOf"] for one in await replayed(store, "payments")] == ["b"]
 
 
 async def pages(*sizes: int) -> AsyncIterator[list[DeadLetter]]:

@@ -15,7 +15,7 @@ import json
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 
 from bindings.contract import Clock
@@ -55,7 +55,7 @@ class Parking:
         self._known: dict[str, Parked] | None = None
 
     async def __call__(self, batch: Sequence[Passage]) -> Sequence[Verdict]:
-        parked = await self._parked()
+        parked = await self._parked([passage.arrival for passage in batch])
         return [self._judge(passage, parked.get(passage.arrival.key or "")) for passage in batch]
 
     @staticmethod
@@ -67,34 +67,33 @@ class Parking:
 
     async def park(self, dead: Sequence[tuple[DeadLetter, Passage]]) -> None:
         """Returns when the keys of these letters are parked durably, however long it takes."""
-        parked = await self._parked()
+        parked = await self._parked([passage.arrival for _, passage in dead])
         for letter, passage in dead:
             if letter.key is None:
                 continue
             before, replay = parked.get(letter.key), passage.arrival.replay
             if before is None or (replay is not None and replay.release == before.token):
-                await self._mark(letter.key, Parked(letter.id, letter.time, os.urandom(4).hex()))
+                await self._mark(letter.key, Parked(letter.id, letter.time, _new_token()))
 
     async def end_release(self, end: Arrival) -> None:
         """All letters of a release went their way: unparks the key, or sends those that were added meanwhile."""
-        key, token = end.key or "", (end.replay.release if end.replay is not None else None) or ""
-        parked = (await self._parked()).get(key)
-        if parked is None or parked.token not in (token, _next(token)):
-            return  # one of them failed again
+        key, parked = end.key or "", await self._parked([end])
+        if key not in parked or _is_of_another(end, parked):
+            return  # one of them failed again, or another release came later
         if await self._store.count_dead_letters(LetterQuery(self._pipeline, key=key)):
-            # The token first: this message may be given out again, and must then not unpark before those letters.
-            await self._mark(key, Parked(parked.letter, parked.time, _next(token)))
-            await _send(self._store, self._pipeline, key, _next(token))
-        elif parked.token == token:
+            await _send(self._store, self._pipeline, key, parked[key])
+            self.clear()
+        else:
             await self._store.drop_marks(_SCOPE, [_mark_key(self._pipeline, key)])
-            (await self._parked()).pop(key, None)
+            del parked[key]
 
     def clear(self) -> None:
         """Another revision may have run meanwhile: what is parked is read again."""
         self._known = None
 
-    async def _parked(self) -> dict[str, Parked]:
-        if self._known is None:
+    async def _parked(self, of: Sequence[Arrival] = ()) -> dict[str, Parked]:
+        """Read anew where one of these is of a release that is not known here: a command has begun it."""
+        if self._known is None or any(_is_of_another(arrival, self._known) for arrival in of):
             keys = await parked_keys(self._store)
             self._known = {key: parked for (pipeline, key), parked in keys.items() if pipeline == self._pipeline}
         return self._known
@@ -123,22 +122,32 @@ async def release(store: Store, pipeline: str, key: str) -> int:
         keys = [one for name, one in parked if name == pipeline]
         hint = close_match(key, keys) or "`jackfield parked list` lists those that are"
         raise DefinitionError(f"no key {key!r} of pipeline {pipeline} is parked", hint=hint)
-    return await _send(store, pipeline, key, parked[pipeline, key].token)
+    return await _send(store, pipeline, key, parked[pipeline, key])
 
 
-async def _send(store: Store, pipeline: str, key: str, token: str) -> int:
-    """A crash in the middle repeats some, and loses none. What one round does not take, the next one does."""
+async def _send(store: Store, pipeline: str, key: str, parked: Parked) -> int:
+    """Under a new token, so that what is left of a former release stops. What a round does not take, the next does."""
     letters = await store.dead_letters(LetterQuery(pipeline, key=key), limit=_ROUND)
-    queue = store.queue(queue_name(pipeline))
+    token = _new_token()
     replays = [message_of(letter, from_start=False, release=token) for letter in letters]
-    await queue.put([*replays, unpark_message(key, token)])
-    await store.remove_dead_letters([letter.id for letter in letters])
-    await queue.close()
+    mark = json.dumps(asdict(replace(parked, token=token)))
+    await store.resend(
+        [letter.id for letter in letters],
+        queue_name(pipeline),
+        [*replays, unpark_message(key, token)],
+        {_SCOPE: {_mark_key(pipeline, key): mark}},
+    )
     return len(letters)
 
 
-def _next(token: str) -> str:
-    return f"{token}+"
+def _is_of_another(arrival: Arrival, parked: Mapping[str, Parked]) -> bool:
+    """Whether it belongs to a release that is not the one that the key's mark names."""
+    key, replay = arrival.key or "", arrival.replay
+    return replay is not None and replay.release is not None and key in parked and parked[key].token != replay.release
+
+
+def _new_token() -> str:
+    return os.urandom(4).hex()
 
 
 def _mark_key(pipeline: str, key: str) -> str:

@@ -24,7 +24,6 @@ class Breaker:
         self.is_open = False
         self.reason = ""
         self.probes = 0  # how many may be sent now although it is open
-        self.asked = 0  # how many requests have no answer yet
 
     def admits(self) -> bool:
         """Whether the next request may be sent; uses up a probe."""

@@ -59,8 +59,8 @@ class AdaptiveLimit:
         """A request timed out, or the endpoint said that they are too many; once for all that were under way."""
         if self._of_the_last_round:
             return
-        self._of_the_last_round = self.under_way
         there_were = self.under_way + 1  # the one that failed has left
+        self._of_the_last_round = there_were
         self._most = self._slow_start_ends = max(1.0, min(self._most, there_were) / 2)
 
     def begin_anew(self, before: int) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from bindings.contract import Clock, Received
 from bindings.store import DeadLetter, Message, Store
@@ -16,21 +16,28 @@ from engine.event import Event
 from engine.passage import Arrival, Passage, Settles
 
 _ORIGIN, _STAGE, _REVISION = "replay.origin", "replay.stage", "replay.revision"
+_FROM_START, _WANTED = "replay.from_start", "replay.wanted"
 _SHORTEST_PAUSE = 0.1  # seconds; a fast pace is made of batches, a slow one of single letters
 
 
-def queue_name(pipeline: str) -> str:
-    return f"replay/{pipeline}"
+def queue_name(pipeline: str, revision: str = "") -> str:
+    """That of a pipeline, whichever revision runs, or of one revision."""
+    return f"replay/{pipeline}@{revision}" if revision else f"replay/{pipeline}"
 
 
-def message_of(letter: DeadLetter, from_start: bool) -> Message:
-    """The event as it was when it failed, with all that is needed to go on there or to begin again."""
+def message_of(letter: DeadLetter, from_start: bool, as_failed: bool = False) -> Message:
+    """The event as it was when it failed, with all that is needed to go on there or to begin again.
+
+    `as_failed`: only the revision in which it failed may do it, and not the one that runs.
+    """
     metadata = {
         **letter.metadata,
         "replayOf": letter.id,
         _ORIGIN: _written(letter.origin),
-        _STAGE: "" if from_start else letter.stage,
+        _STAGE: letter.stage,
         _REVISION: letter.revision,
+        _FROM_START: "true" if from_start else "",
+        _WANTED: letter.revision if as_failed else "",
     }
     return Message(letter.id, letter.event.data, letter.event.attributes, metadata)
 
@@ -39,12 +46,39 @@ def passage_of(received: Received, revision: str, stages: Sequence[str], settler
     """A replayed event goes on from the stage that failed; in another revision, whose stages may be others, it goes
     the whole way again as it came in.
     """
-    said, metadata = received.metadata, {k: v for k, v in received.metadata.items() if not k.startswith("replay.")}
-    received.metadata = metadata
+    said, received.metadata = received.metadata, _without_ours(received.metadata)
     arrival = Arrival(received, origin := _read(said[_ORIGIN]), settler, replayed=True)
-    if said[_REVISION] != revision or said[_STAGE] not in stages:
+    if said.get(_FROM_START) or said[_REVISION] != revision or said[_STAGE] not in stages:
         return Passage(arrival, origin)
     return Passage(arrival, Event(received.attributes, received.data), stages.index(said[_STAGE]))
+
+
+def wanted_revision(received: Received) -> str:
+    """The revision that alone may do a replay; empty where it is the one that runs."""
+    return received.metadata.get(_WANTED, "")
+
+
+def letter_again(received: Received, pipeline: str, error: str, now: float) -> DeadLetter:
+    """The dead letter that a replay was, for one that cannot be done. Of the same id: what is kept twice is one."""
+    said = received.metadata
+    return DeadLetter(
+        id=received.id,
+        pipeline=pipeline,
+        revision=said[_REVISION],
+        stage=said[_STAGE],
+        event=Event(received.attributes, received.data),
+        origin=_read(said[_ORIGIN]),
+        metadata=_without_ours(said),
+        error=error,
+        status=None,
+        body=None,
+        attempts=1,
+        time=now,
+    )
+
+
+def _without_ours(metadata: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in metadata.items() if not name.startswith("replay.")}
 
 
 def _written(event: Event) -> str:
@@ -75,9 +109,10 @@ async def paced(
 class Replays:
     """Replays that may be stopped (cancelled) between two letters; `count` is how many are on their way then."""
 
-    def __init__(self, store: Store, from_start: bool) -> None:
+    def __init__(self, store: Store, from_start: bool, as_failed: bool = False) -> None:
         self._store = store
         self._from_start = from_start
+        self._as_failed = as_failed
         self.count = 0
 
     async def add(self, letters: Sequence[DeadLetter]) -> None:
@@ -89,15 +124,15 @@ class Replays:
             raise
 
     async def _add(self, letters: Sequence[DeadLetter]) -> None:
-        await replay(self._store, letters, self._from_start)
+        await replay(self._store, letters, self._from_start, self._as_failed)
         self.count += len(letters)
 
 
-async def replay(store: Store, letters: Sequence[DeadLetter], from_start: bool) -> None:
+async def replay(store: Store, letters: Sequence[DeadLetter], from_start: bool, as_failed: bool = False) -> None:
     """Sends dead letters on their way again. A crash in the middle repeats some, and loses none."""
     for pipeline in sorted({letter.pipeline for letter in letters}):
         mine = [letter for letter in letters if letter.pipeline == pipeline]
         queue = store.queue(queue_name(pipeline))
-        await queue.put([message_of(letter, from_start) for letter in mine])
+        await queue.put([message_of(letter, from_start, as_failed) for letter in mine])
         await store.remove_dead_letters([letter.id for letter in mine])
         await queue.close()

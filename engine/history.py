@@ -15,7 +15,9 @@ from engine.definitions.check import Definitions
 from engine.definitions.folder import File, Folder, Located
 from engine.definitions.pipeline import Pipeline
 from engine.definitions.source import Source
+from engine.errors import DefinitionError
 from engine.revision import parts_of, schemas_of
+from engine.suggest import close_match
 
 KEPT = 50  # revisions of a pipeline
 _PIPELINES = "revisions"
@@ -118,3 +120,21 @@ def _schemas(pipeline: Located[Pipeline], definitions: Definitions) -> list[Part
 def _relative(path: Path, definitions: Definitions) -> str:
     """A schema file may be outside of the folder; joined to the folder, the path is the same again."""
     return (path.relative_to(definitions.root) if path.is_relative_to(definitions.root) else path).as_posix()
+
+
+async def ran(history: History, pipeline: str) -> list[Revision]:
+    """As `History.revisions`; raises `DefinitionError` where there are none."""
+    revisions = await history.revisions(pipeline)
+    if not revisions:
+        hint = close_match(pipeline, await history.pipelines()) or "an engine must have run it, with this --store"
+        raise DefinitionError(f"there is no revision of a pipeline {pipeline!r}", hint=hint)
+    return revisions
+
+
+def chosen(revisions: Sequence[Revision], pipeline: str, id: str) -> Revision:
+    """The one of that id; raises `DefinitionError`."""
+    for revision in revisions:
+        if revision.id == id:
+            return revision
+    hint = close_match(id, [one.id for one in revisions]) or f"`jackfield revisions {pipeline}` lists them"
+    raise DefinitionError(f"{pipeline} has no revision {id!r}", hint=hint)

@@ -77,13 +77,13 @@ class LiveFolder:
         folder = self._folder = Folder.load(self._root, self._folder)
         report = await check(folder)
         broken = {d.span.file for d in report.diagnostics if d.severity is Severity.ERROR}
+        schemas = {path: source for path, source in report.definitions.schemas.items() if source.shown not in broken}
         self.fallen_back = []
-        schemas = {path: s for path, s in report.definitions.schemas.items() if s.shown not in broken}
-        lost = {path: source for path, source in self._good_schemas.items() if path not in schemas}
-        self._good_schemas.update(schemas)
         if not broken:
-            self._good = dict(folder.files)
+            self._good, self._good_schemas = dict(folder.files), schemas
             return report
+        lost = {path: source for path, source in self._good_schemas.items() if path not in schemas}
+        self._good_schemas = lost | schemas
         runs = folder
         for path, file in folder.files.items():
             if file.shown not in broken:

@@ -23,6 +23,7 @@ from engine.replay import queue_name, wanted_revision
 from engine.retry import insist
 from engine.silence import Silence
 
+_REFERS_TO_AN_ERROR = "E303"
 _RETRY = Retry(initial=1.0, max=30.0)
 _log = logging.getLogger("jackfield.revisions")
 
@@ -100,9 +101,10 @@ class Revisions:
             raise DefinitionError(f"revision {revision} of {self._pipeline} is not kept any more", hint=hint)
         root = self._current.root
         report = await check(kept.folder(root), schemas=kept.schema_sources(root))
-        for diagnostic in report.diagnostics:
-            if diagnostic.severity is Severity.ERROR:
-                raise DefinitionError(f"{diagnostic.span}: {diagnostic.message}", hint=diagnostic.hint)
+        errors = [diagnostic for diagnostic in report.diagnostics if diagnostic.severity is Severity.ERROR]
+        if errors:
+            cause = min(errors, key=lambda error: error.code == _REFERS_TO_AN_ERROR)
+            raise DefinitionError(f"{cause.span}: {cause.message}", hint=cause.hint)
         then = report.definitions
         components = {**self._current.components, **then.components}
         definitions = replace(then, apps={**self._current.apps, **then.apps}, components=components)

@@ -31,7 +31,9 @@ def _secrets(definition: Definition) -> Iterator[metadata.Path]:
         binding = component_binding(definition)
         if isinstance(binding, Binding):
             yield from binding.clear_secrets()
-        else:  # nothing tells what of a type that is not installed is a secret
+        elif definition.document.get(
+            ("spec", "metadata")
+        ):  # nothing tells what of a type that is not installed is a secret
             yield ("spec", "metadata")
     for use in component_uses(definition) if definition.kind == "Pipeline" else ():
         in_place = inline_binding(definition.document, use.path) if not isinstance(use.binding, str) else None

@@ -33,7 +33,7 @@ class Relay:
             except BaseException:
                 await self._queue.settle([Settled(one, Outcome.RELEASED) for one in received])
                 raise
-            if mine := [one for one in received if one not in others]:
+            if mine := [one for one in received if wanted_revision(one) in ("", self._revision)]:
                 return mine
 
     async def settle(self, settled: Sequence[Settled]) -> None:

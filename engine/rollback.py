@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
+import stat
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from engine.definitions.check import Definitions, check
@@ -34,14 +34,17 @@ class Change:
     def write(self) -> None:
         """Puts the new file in the place of the old one in one step; raises `DefinitionError`."""
         path = Path(os.path.realpath(self.path))
+        new = path.with_name(f".{path.name}.new")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o666
+            with open(new, "wb", opener=partial(os.open, mode=mode)) as file:  # never open to more than the old one
                 file.write(self.after.encode())
                 file.flush()
                 os.fsync(file.fileno())
-            _like_a_file_of_today(Path(file.name), path)
-            os.replace(file.name, path)
+            if path.exists():
+                new.chmod(mode)
+            new.replace(path)
         except OSError as error:
             raise DefinitionError(f"{shown_path(path)} cannot be written: {error.strerror}") from error
 
@@ -130,13 +133,3 @@ def _shared(definitions: Definitions, pipeline: str, changed: set[tuple[str, str
         if used and name != pipeline:
             shared[name] = sorted(used)
     return shared
-
-
-def _like_a_file_of_today(new: Path, old: Path) -> None:
-    """Who may read it stays as it is; a temporary file is its owner's alone."""
-    if old.exists():
-        shutil.copymode(old, new)
-    else:
-        mask = os.umask(0)
-        os.umask(mask)
-        new.chmod(0o666 & ~mask)

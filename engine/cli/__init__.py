@@ -47,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         epilog="Start with: jackfield init my-project",
     )
     parser.add_argument("--version", action="version", version=f"jackfield {VERSION}")
+    chosen = None
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, help in COMMANDS.items():
         subparser = subparsers.add_parser(
@@ -56,8 +57,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             command = _load(name)
             subparser.epilog = f"example:\n  {command.EXAMPLE}"
             command.configure(subparser)
+            chosen = subparser
     try:
-        parsed = parser.parse_args(arguments)
+        parsed = _parsed(parser, chosen, arguments)
         return _load(parsed.command).run(parsed)
     except JackfieldError as error:
         print(f"jackfield: error: {error}", file=sys.stderr)
@@ -67,6 +69,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: `jackfield … | head`
         return EXIT_OK
+
+
+def _parsed(
+    parser: argparse.ArgumentParser, chosen: argparse.ArgumentParser | None, arguments: Sequence[str]
+) -> argparse.Namespace:
+    """Options may stand between the other arguments of a command, as argparse has it from Python 3.12.7 on."""
+    if chosen is None or chosen._subparsers is not None:
+        return parser.parse_args(arguments)
+    return chosen.parse_intermixed_args(arguments[1:], argparse.Namespace(command=arguments[0]))
 
 
 def _load(name: str) -> Command:

@@ -19,7 +19,7 @@ def test_rollback_writes_the_revision_before_the_last_or_the_one_that_is_named(
 ) -> None:
     now = definition().read_text()
     wanted = [revisions[1] if argument == "REVISION" else argument for argument in arguments]
-    told = output(capsys, "rollback", *wanted, "--dry-run")
+    told = output(capsys, "rollback", wanted[0], "--dry-run", *wanted[1:])
     assert told.startswith("--- pipelines/orders.yaml\n+++ pipelines/orders.yaml\n")
     assert told.endswith(f"would roll orders back to revision {revisions[1]}\n")
     assert definition().read_text() == now
@@ -65,7 +65,7 @@ def test_there_may_be_nothing_to_go_back_to(
         (["oders"], "there is no revision of a pipeline 'oders' (did you mean 'orders'?)"),
         (["orders", "x"], "orders has no revision 'x' (`jackfield revisions orders` lists them)"),
         (
-            ["orders", "REVISION", "nowhere", "--dry-run"],
+            ["orders", "REVISION", "nowhere"],
             "the folder nowhere does not exist (`jackfield init` makes one)",
         ),
     ],

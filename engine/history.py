@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -80,8 +81,10 @@ class History:
         others = [one for one in known if one.id != revision]
         documents, schemas = _documents(pipeline, definitions), _schemas(pipeline, definitions)
         started = Revision(revision, first, now, documents, schemas)
-        await self._store.set_marks(_scope(name), {revision: json.dumps(asdict(started))})
-        await self._store.set_marks(_PIPELINES, {name: revision})
+        await asyncio.gather(  # the store makes one commit of what comes together
+            self._store.set_marks(_scope(name), {revision: json.dumps(asdict(started))}),
+            self._store.set_marks(_PIPELINES, {name: revision}),
+        )
         if forgotten := others[KEPT - 1 :]:
             await self._store.drop_marks(_scope(name), [one.id for one in forgotten])
 

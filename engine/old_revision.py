@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from bindings.contract import Clock, Outcome, Received, Settled
 from bindings.store import DurableQueue, Store
 from engine.builder import Built
-from engine.dead_letters import keep
 from engine.definitions.pipeline import Retry
 from engine.errors import DefinitionError, JackfieldError
 from engine.replay import letter_again, queue_name
@@ -87,6 +86,6 @@ class OldRevision:
     async def _give_up(self, waiting: Sequence[Received], reason: str) -> None:
         error = f"the old revision {self._revision}, which failed, cannot run again: {reason}"
         letters = [letter_again(one, self._pipeline, error, self._clock.now()) for one in waiting]
-        await keep(self._store, letters, self._clock)
+        await self._store.add_dead_letters(letters)
         await self._queue.settle([Settled(one, Outcome.DEAD_LETTERED) for one in waiting])
         _log.warning("%s: %d replays are dead letters again: %s", self._pipeline, len(waiting), error)

@@ -26,7 +26,8 @@ def revision_of(pipeline: Located[Pipeline], definitions: Definitions) -> str:
 def parts_of(pipeline: Located[Pipeline], definitions: Definitions) -> list[Located[Any]]:
     """The documents that a revision is made of: the pipeline, its components and apps, and their secret stores."""
     spec = pipeline.model.spec
-    names = [spec.input.binding, *(output.binding for output in spec.outputs)]
+    where = [] if isinstance(spec.delivery.dead_letter, str) else [spec.delivery.dead_letter.binding]
+    names = [spec.input.binding, *(output.binding for output in spec.outputs), *where]
     components = [definitions.components[name] for name in names if not isinstance(name, InlineBinding)]
     called = [step.call.app for step in spec.steps if step.call is not None]
     apps = [definitions.apps[app] for app in called if not isinstance(app, InlineApp)]

@@ -17,6 +17,7 @@ COMMANDS = {
     "check": "find every mistake in the definitions of a folder",
     "send": "put events into a queue",
     "dead-letters": "list, show, edit, replay, discard, export or import what could not be delivered",
+    "parked": "list or release the keys whose events wait behind a dead letter",
     "revisions": "which definitions of a pipeline ran, and what changed between them",
     "rollback": "write the definitions of an earlier revision back into their files",
     "store": "what the engine's store holds, and a copy of it while it is in use",

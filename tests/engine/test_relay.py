@@ -23,7 +23,7 @@ class Bench:
     async def pass_on(self, received: Sequence[Received]) -> None:
         if self.error is not None:
             raise self.error
-        self.passed_on += [one.id for one in received]
+        self.passed_on += [one.metadata["replayOf"] for one in received]
 
     async def put(self, *, as_failed: str = "", as_now: str = "") -> None:
         """Replays of letters of the revision `rev`, each named by one letter."""
@@ -31,7 +31,7 @@ class Bench:
         await self.relay.put([*messages, *(message_of(letter(id), from_start=False) for id in as_now)])
 
     async def read(self) -> list[str]:
-        return [one.id for one in await self.relay.read(10)]
+        return [one.metadata["replayOf"] for one in await self.relay.read(10)]
 
 
 async def test_what_another_revision_must_do_is_passed_on_and_the_rest_is_read() -> None:
@@ -40,7 +40,7 @@ async def test_what_another_revision_must_do_is_passed_on_and_the_rest_is_read()
     assert (await bench.read(), bench.passed_on) == (["c", "d"], ["a", "b"])
     await bench.relay.close()  # gives out again what was read, and not what was passed on
     received = await bench.relay.read(10)
-    assert [one.id for one in received] == ["c", "d"]
+    assert [one.metadata["replayOf"] for one in received] == ["c", "d"]
     await bench.relay.settle([Settled(one, Outcome.DONE) for one in received])
 
 

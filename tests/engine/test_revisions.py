@@ -76,7 +76,7 @@ class Bench:
     async def replay(self, revision: str, id: str = "a", *, from_start: bool = False) -> None:
         """Replays a dead letter of a revision, which failed at the call, by that revision."""
         letter = DeadLetter(
-            id, "p", revision, "steps[1].call", EVENT, ORIGIN, {}, "no", None, None, attempts=1, time=1.0
+            id, "p", revision, "steps[1].call", EVENT, ORIGIN, {}, "no", None, None, attempts=1, time=1.0, key="k"
         )
         await self.store.add_dead_letters([letter])
         await replay(self.store, [letter], from_start, as_failed=True)
@@ -144,7 +144,7 @@ async def test_history_that_is_gone_makes_dead_letters_again_as_they_were(bench:
     await bench.replay("gone", from_start=True)
     letter = await bench.until_dead()
     assert (letter.id, letter.revision, letter.stage) == ("a", "gone", "steps[1].call")
-    assert (letter.event, letter.origin) == (EVENT, ORIGIN)
+    assert (letter.event, letter.origin, letter.key) == (EVENT, ORIGIN, "k")
     assert letter.error == (
         "the old revision gone, which failed, cannot run again: revision gone of p is not kept any more (replay with "
         "--revision current)"

@@ -77,6 +77,11 @@ class PipelineRun:
         """Why nothing is read, or an empty text."""
         return self._reader.problem
 
+    @property
+    def under_way(self) -> int:
+        """How many messages were read and are not settled."""
+        return self._room.under_way
+
     def start(self) -> None:
         self._waiting.stopping = False
         self.flow.watch()

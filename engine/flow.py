@@ -13,15 +13,15 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from bindings.contract import Outcome
-from engine.breaker import Breaker
+from engine.breaker import Breaker, policy_of
 from engine.dead_letters import DeadLetters
-from engine.definitions.pipeline import Delivery, Retry
+from engine.definitions.pipeline import Delivery
 from engine.endpoint import Endpoint
 from engine.errors import EventError, Permanent, Retryable, Unavailable
 from engine.event import Event
 from engine.observer import Counts, Observer
 from engine.passage import Passage
-from engine.retry import backoff
+from engine.retry import RetryRule, backoff
 from engine.stages.stage import Stage, Verdict
 
 _log = logging.getLogger("jackfield.flow")
@@ -39,7 +39,7 @@ class Waits(Protocol):
 class Flow:
     """The stages of one revision of a pipeline, and what is decided between them.
 
-    `retries`: the policy of each stage that has one of its own; the others have that of `delivery`. `endpoints`: whom
+    `rules`: that of each stage that has one of its own; the others have that of `delivery`. `endpoints`: whom
     each stage asks, where others may ask them too.
     """
 
@@ -52,19 +52,20 @@ class Flow:
         letters: DeadLetters,
         counts: Counts,
         observer: Observer,
-        retries: Sequence[Retry | None] = (),
+        rules: Sequence[RetryRule | None] = (),
         endpoints: Sequence[Endpoint | None] = (),
     ) -> None:
         self.pipeline = pipeline
         self.revision = revision
         self.stages = stages
-        own = [Endpoint(Breaker(delivery.circuit_breaker)) if stage.waits else None for stage in stages]
+        own = [Endpoint(Breaker(policy_of(delivery.circuit_breaker))) if stage.waits else None for stage in stages]
         self.endpoints = list(endpoints) or own
         self._watchers = [
             (endpoint, Watching(self, at)) for at, endpoint in enumerate(self.endpoints) if endpoint is not None
         ]
         self.counts = counts
-        self._retries = [own or delivery.retry for own in retries] or [delivery.retry] * len(stages)
+        usual = RetryRule(delivery.retry)
+        self._rules = [rule or usual for rule in rules] or [usual] * len(stages)
         self._letters = letters
         self._observer = observer
         self.waits: Waits
@@ -159,7 +160,7 @@ class Flow:
             # While nothing gets an answer, a failure says nothing about the event.
             if not was_open and not isinstance(error, Unavailable):
                 passage.attempts += 1
-            if isinstance(error, Retryable) and passage.attempts < self._retries[at].max_attempts:
+            if self._rules[at].allows(error, passage.attempts):
                 self._wait(at, [passage], error)
             else:
                 dead.append((passage, error))
@@ -180,10 +181,16 @@ class Flow:
         if endpoint is not None and endpoint.breaker.is_open:
             self.waits.park(at, batch, endpoint.breaker.next_probe(error if isinstance(error, Retryable) else None))
             return
-        wait = backoff(self._retries[at], batch[0].tries, error) if isinstance(error, Retryable) else 0.0
+        wait = self._backoff(at, batch[0], error)
         self.counts.retried += len(batch)
         self._observer.retrying(self.pipeline, self.stages[at].name, batch, error, wait)
         self.waits.resume_after(wait, batch)
+
+    def _backoff(self, at: int, passage: Passage, error: EventError) -> float:
+        if isinstance(error, Retryable):
+            return backoff(self._rules[at].retry, passage.tries, error)
+        # A batch that was refused is halved at once; one event only where the policy says that it may pass yet.
+        return backoff(self._rules[at].retry, passage.tries) if self._rules[at].statuses else 0.0
 
     async def _dead_letter(self, at: int, dead: Sequence[tuple[Passage, EventError]]) -> None:
         stage = self.stages[at].name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Protocol
 from weakref import WeakValueDictionary
 
@@ -67,8 +67,8 @@ class Endpoints:
     def __init__(self) -> None:
         self._known: WeakValueDictionary[Hashable, Endpoint] = WeakValueDictionary()
 
-    def get(self, key: Hashable, breaker: Breaker) -> Endpoint:
+    def get(self, key: Hashable, make: Callable[[], Endpoint]) -> Endpoint:
         endpoint = self._known.get(key)
         if endpoint is None:
-            endpoint = self._known[key] = Endpoint(breaker)
+            endpoint = self._known[key] = make()
         return endpoint

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from engine.breaker import BreakerPolicy
 from engine.definitions.check import Definitions
@@ -53,9 +53,8 @@ class Resilience:
     """The policies of all Resiliency documents without scopes; of two with one name, the later one counts."""
 
     def __init__(self, definitions: Definitions) -> None:
-        self.documents = [
-            one for one in definitions.others if isinstance(one.model, Resiliency) and not one.model.scopes
-        ]
+        models = [one for one in definitions.others if isinstance(one.model, Resiliency)]
+        self.documents = [one for one in models if isinstance(one.model, Resiliency) and not one.model.scopes]
         self._timeouts: dict[str, float] = {}
         self._retries: dict[str, RetryPolicy] = {}
         self._breakers: dict[str, CircuitBreakerPolicy] = {}
@@ -102,7 +101,7 @@ def rule_of(policy: RetryPolicy) -> RetryRule:
     attempts = sys.maxsize if policy.max_retries < 0 else policy.max_retries + 1
     constant = {"initial": policy.duration, "max": policy.duration, "multiplier": 1.0, "jitter": False}
     exponential = {"initial": 0.5, "max": policy.max_interval, "multiplier": 1.5, "jitter": True}
-    waits = constant if policy.policy == "constant" else exponential
+    waits: dict[str, Any] = constant if policy.policy == "constant" else exponential
     matching = policy.matching.http_status_codes if policy.matching is not None else None
     retry = Retry.model_construct(max_attempts=attempts, **waits)  # more attempts than a pipeline may say
     return RetryRule(retry, parse_statuses(matching) if matching else None)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from engine.errors import DefinitionError
 
@@ -51,18 +52,22 @@ def compile_trip(expression: str) -> Trip:
     """A trip of a CEL expression (https://github.com/google/cel-spec); raises `DefinitionError`."""
     try:
         import celpy
+        from celpy.celparser import CELParseError
+        from celpy.evaluation import CELEvalError
     except ImportError as error:
         hint = "pip install 'jackfield[dapr]'"
         raise DefinitionError("`trip` is a CEL expression and needs the package 'cel-python'", hint=hint) from error
+    limit = sys.getrecursionlimit()
     environment = celpy.Environment(annotations={name: celpy.celtypes.IntType for name in _NAMES})
+    sys.setrecursionlimit(limit)  # which it has raised for the whole process
     try:
         program = environment.program(environment.compile(expression))
         program.evaluate(_activation(Tally(), celpy.celtypes.IntType))
-    except (celpy.CELParseError, celpy.CELEvalError) as error:
+    except (CELParseError, CELEvalError) as error:
         hint = f"it may use {', '.join(_NAMES)}, like consecutiveFailures >= 5"
         raise DefinitionError(f"{expression!r} is no CEL expression that can be evaluated here", hint=hint) from error
     return lambda tally: bool(program.evaluate(_activation(tally, celpy.celtypes.IntType)))
 
 
-def _activation(tally: Tally, number: Callable[[int], object]) -> dict[str, object]:
+def _activation(tally: Tally, number: Callable[[int], Any]) -> dict[str, Any]:
     return {name: number(getattr(tally, attribute)) for name, attribute in _NAMES.items()}

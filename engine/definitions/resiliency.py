@@ -1,10 +1,10 @@
-"""`kind: Resiliency`, as Dapr writes it (https://docs.dapr.io/operations/resiliency/); defaults as dapr/kit has them."""
+"""`kind: Resiliency` as Dapr writes it, with its defaults (https://docs.dapr.io/operations/resiliency/policies/)."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from bindings.metadata import Duration, PositiveDuration
 from engine.definitions.model import DaprMeta, DaprModel
@@ -19,7 +19,7 @@ def parse_statuses(text: str) -> frozenset[int]:
             raise ValueError(f"{part.strip()!r} is not a status or a range of them; write it like 429,500-599")
         low, high = int(first), int(last or first)
         if not 100 <= low <= high <= 599:
-            raise ValueError(f"{part.strip()!r} is not within 100-599")
+            raise ValueError(f"{part.strip()!r} is no range within 100-599")
         found.update(range(low, high + 1))
     return frozenset(found)
 
@@ -30,8 +30,9 @@ class Matching(DaprModel):
     http_status_codes: str | None = Field(
         None,
         alias="httpStatusCodes",
-        description="HTTP statuses and ranges that are tried again; all others are not. Default: 408, 425, 429 and 5xx.",
+        description="HTTP statuses and ranges that are tried again, and no others. Default: 408, 425, 429, 5xx.",
         examples=["429,500-599"],
+        pattern=r"^\s*[1-5]\d\d(-[1-5]\d\d)?(\s*,\s*[1-5]\d\d(-[1-5]\d\d)?)*\s*$",
     )
     grpc_status_codes: str | None = Field(
         None,
@@ -78,13 +79,29 @@ _Timeouts = Annotated[
 ]
 
 
-class Policies(DaprModel):
+class _ByName(DaprModel):
+    """Mappings by name, in which an empty entry is as good as an absent one."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty_entries(cls, fields: Any) -> Any:
+        if not isinstance(fields, dict):
+            return fields
+        return {
+            field: {name: one for name, one in value.items() if one is not None} if isinstance(value, dict) else value
+            for field, value in fields.items()
+        }
+
+
+class Policies(_ByName):
     """Policies by their names; those named like `DefaultAppRetryPolicy` hold where a target names no other."""
 
     timeouts: _Timeouts = Field(default_factory=dict)
-    retries: dict[str, RetryPolicy] = Field(default_factory=dict, description="Retry policies, by name.")
+    retries: dict[str, RetryPolicy] = Field(
+        default_factory=dict, description="Retry policies, by name.", examples=[{"patient": {"maxRetries": 10}}]
+    )
     circuit_breakers: dict[str, CircuitBreakerPolicy] = Field(
-        default_factory=dict, description="Circuit breaker policies, by name."
+        default_factory=dict, description="Circuit breakers, by name.", examples=[{"careful": {"timeout": "30s"}}]
     )
 
 
@@ -102,11 +119,17 @@ class ComponentPolicies(DaprModel):
     outbound: PolicyNames = Field(PolicyNames(), description="For its operations as an output.")
 
 
-class Targets(DaprModel):
+class Targets(_ByName):
     """What the policies are for."""
 
-    apps: dict[str, PolicyNames] = Field(default_factory=dict, description="Calls of the App of this name.")
-    components: dict[str, ComponentPolicies] = Field(default_factory=dict, description="By the Component's name.")
+    apps: dict[str, PolicyNames] = Field(
+        default_factory=dict, description="Calls of the App of this name.", examples=[{"shop": {"retry": "patient"}}]
+    )
+    components: dict[str, ComponentPolicies] = Field(
+        default_factory=dict,
+        description="By the Component's name.",
+        examples=[{"orders": {"outbound": {"timeout": "short"}}}],
+    )
     actors: dict[str, Any] = Field(
         default_factory=dict,
         description="Read, and without effect: there are no actors.",
@@ -116,7 +139,7 @@ class Targets(DaprModel):
 
 class ResiliencySpec(DaprModel):
     policies: Policies = Policies()
-    targets: Targets = Targets()
+    targets: Targets = Field(Targets(), examples=[{"apps": {"shop": {"retry": "patient"}}}])
 
 
 class Resiliency(DaprModel):

@@ -5,7 +5,7 @@ import contextlib
 import pytest
 
 from bindings.contract import Outcome
-from engine.breaker import Breaker
+from engine.breaker import Breaker, policy_of
 from engine.clock import VirtualClock
 from engine.definitions.pipeline import CircuitBreaker
 from engine.endpoint import Endpoint, Endpoints
@@ -17,7 +17,7 @@ PROBE_EVERY = 5.0
 
 
 def endpoint(failures: int = 3) -> Endpoint:
-    return Endpoint(Breaker(CircuitBreaker(failures=failures, probe_every=PROBE_EVERY)))
+    return Endpoint(Breaker(policy_of(CircuitBreaker(failures=failures, probe_every=PROBE_EVERY))))
 
 
 class Shared:
@@ -144,9 +144,9 @@ async def test_overload_is_what_halves_the_requests(error: EventError, most: flo
 
 def test_endpoint_is_the_same_for_one_key_while_somebody_has_it() -> None:
     endpoints = Endpoints()
-    kept = endpoints.get("shop", Breaker(CircuitBreaker()))
-    assert endpoints.get("shop", Breaker(CircuitBreaker())) is kept
-    assert endpoints.get("bank", Breaker(CircuitBreaker())) is not kept
+    kept = endpoints.get("shop", endpoint)
+    assert endpoints.get("shop", endpoint) is kept
+    assert endpoints.get("bank", endpoint) is not kept
     kept.breaker.failed("a", Unavailable("away"))
     del kept
-    assert endpoints.get("shop", Breaker(CircuitBreaker())).breaker.succeeded() is False
+    assert endpoints.get("shop", endpoint).breaker.succeeded() is False

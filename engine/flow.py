@@ -19,6 +19,7 @@ from engine.dead_letters import keep, letter_of
 from engine.definitions.pipeline import Delivery, Retry
 from engine.errors import EventError, Permanent, Retryable, Unavailable
 from engine.event import Event
+from engine.faults import reach
 from engine.observer import Counts, Observer
 from engine.passage import Passage
 from engine.retry import backoff
@@ -70,6 +71,7 @@ class Flow:
         while batch:
             at = batch[0].stage
             if at == len(self.stages):
+                reach("after-outputs")
                 self.end(batch, Outcome.DONE)
                 return
             stage, breaker = self.stages[at], self.breakers[at]
@@ -197,6 +199,7 @@ class Flow:
         stage, now = self.stages[at].name, self._clock.now()
         letters = [letter_of(passage, self.pipeline, self.revision, stage, error, now) for passage, error in dead]
         await keep(self._store, letters, self._clock)
+        reach("after-dead-letter")
         for letter, (passage, error) in zip(letters, dead, strict=True):
             self._observer.dead_lettered(self.pipeline, stage, passage, error, letter.id)
             self.end([passage], Outcome.DEAD_LETTERED, error)

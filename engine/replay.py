@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Sequence
 from bindings.contract import Clock, Received
 from bindings.store import DeadLetter, Message, Store
 from engine.event import Event
+from engine.faults import reach
 from engine.passage import Arrival, Passage, Settles
 
 _ORIGIN, _STAGE, _REVISION = "replay.origin", "replay.stage", "replay.revision"
@@ -99,5 +100,6 @@ async def replay(store: Store, letters: Sequence[DeadLetter], from_start: bool) 
         mine = [letter for letter in letters if letter.pipeline == pipeline]
         queue = store.queue(queue_name(pipeline))
         await queue.put([message_of(letter, from_start) for letter in mine])
+        reach("replay")
         await store.remove_dead_letters([letter.id for letter in mine])
         await queue.close()

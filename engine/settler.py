@@ -10,6 +10,7 @@ from typing import Protocol
 
 from bindings.contract import Clock, Settled
 from engine.definitions.pipeline import Retry
+from engine.faults import reach
 from engine.retry import insist
 
 _log = logging.getLogger("jackfield.settle")
@@ -66,7 +67,9 @@ class Settler:
                 what = f"{len(settled)} outcomes could not be settled"
                 if self._before is not None:
                     await insist(partial(self._before, settled), _RETRY, self._clock, _log, what)
+                    reach("after-ledger")
                 await insist(partial(self._input.settle, settled), _RETRY, self._clock, _log, what)
+                reach("after-settle")
                 self._on_settled(settled)
         finally:
             self._task = None

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from bindings.sqlite.connection import connect
 from bindings.sqlite.failure import BUSY_TIMEOUT, failure
 from bindings.sqlite.readers import Readers
+
+_FAULT = "jackfield.fault"  # where a chaos run may kill the process (docs/chaos.md)
 
 T = TypeVar("T")
 Work: TypeAlias = Callable[[sqlite3.Connection], T]
@@ -154,7 +157,9 @@ class Database:
         try:
             for job in jobs:
                 job.result = job.work(connection)
+            sys.audit(_FAULT, "before-commit")
             connection.execute("COMMIT")
+            sys.audit(_FAULT, "after-commit")
         except Exception:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")

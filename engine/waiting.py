@@ -35,6 +35,7 @@ class Waiting:
         self._parked: dict[int, deque[Passage]] = {}
         self._probers: dict[int, asyncio.Task[None]] = {}
         self._probe_at: dict[int, float] = {}
+        self._longest: dict[int, float] = {}  # seconds, of the waits for a probe
         self.stopping = False
 
     @property
@@ -62,7 +63,7 @@ class Waiting:
     def park(self, at: int, batch: list[Passage], wait: float) -> None:
         """Keeps a batch until the breaker of the stage `at` lets it; no probe is sent in the next `wait` seconds."""
         self._parked.setdefault(at, deque()).extend(batch)
-        self._probe_at[at] = max(self._clock.now() + wait, self._probe_at.get(at, 0.0))
+        self._put_off_probe(at, wait)
         if at not in self._probers and not self.stopping:
             self._probers[at] = self._start(self._probe(at))
 
@@ -82,10 +83,10 @@ class Waiting:
         assert breaker is not None  # noqa: S101 - only a stage with a breaker parks
         sent = 0
         while True:
-            while (wait := self._probe_at[at] - self._clock.now()) > 0:
+            while (wait := self._until_probe(at)) > 0:
                 await self._clock.sleep(wait)
             if breaker.asked:  # a probe hangs: another one would hang beside it
-                self._probe_at[at] = self._clock.now() + breaker.next_probe()
+                self._put_off_probe(at, breaker.next_probe())
                 continue
             parked = self._parked.get(at)
             asked_for_fresh = breaker.probes > 0  # and none came
@@ -95,7 +96,17 @@ class Waiting:
                 self.resume([parked.popleft()])
             else:
                 self._read_one()
-            self._probe_at[at] = self._clock.now() + breaker.next_probe()
+            self._put_off_probe(at, breaker.next_probe())
+
+    def _put_off_probe(self, at: int, wait: float) -> None:
+        self._probe_at[at] = max(self._clock.now() + wait, self._probe_at.get(at, 0.0))
+        self._longest[at] = max(wait, self._longest.get(at, 0.0))
+
+    def _until_probe(self, at: int) -> float:
+        """Seconds; never more than was asked for, although the clock may have been set back."""
+        now = self._clock.now()
+        self._probe_at[at] = min(self._probe_at[at], now + self._longest[at])
+        return self._probe_at[at] - now
 
     def drain(self) -> list[Passage]:
         """Takes everything out, for a pipeline that stops; what comes later is to be drained again."""

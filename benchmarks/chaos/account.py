@@ -15,6 +15,8 @@ from benchmarks.chaos.pipelines import KINDS, TICKS
 
 _STALE = 10.0  # seconds within which an app that hung may still do what it was asked before the engine died
 
+_SLACK = 1.0  # seconds
+
 
 @dataclass
 class Record:
@@ -22,13 +24,15 @@ class Record:
 
     deaths: list[tuple[float, Mapping[str, set[int]]]] = field(default_factory=list)  # and what was not acknowledged
     unanswered: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))  # calls, as the engine said
+    outages: list[tuple[float, float]] = field(default_factory=list)  # the app was stopped or hung, from and to
     lettered: set[tuple[str, int]] = field(default_factory=set)  # a letter may be there twice, and so be replayed twice
 
     def excuses(self, pipeline: str, n: int, first: float, again: float) -> bool:
         return (
             (pipeline, n) in self.lettered
             or any(first - _STALE < at < again and n in open_[pipeline] for at, open_ in self.deaths)
-            or any(first - 1 < at < again + 1 for at in self.unanswered[pipeline])
+            or any(first - _SLACK < at < again + _SLACK for at in self.unanswered[pipeline])
+            or any(first - _SLACK < to and begin < again + _SLACK for begin, to in self.outages)
         )
 
 

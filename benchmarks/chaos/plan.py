@@ -24,7 +24,7 @@ DISTURBANCES = ("reload", "replay", "app-stop", "app-hang", "app-errors", "disk-
 @dataclass(frozen=True)
 class Disturbance:
     kind: str
-    after: float  # seconds after the start of the engine
+    after: float  # seconds after the engine is up
     lasts: float  # seconds
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.chaos.account import Account, Arrivals, Record, account
+from benchmarks.chaos.account import Account, Arrivals, account
 from benchmarks.chaos.disk import Disk
 from benchmarks.chaos.events import is_hopeless
 from benchmarks.chaos.pipelines import FILES, HOOKS, KINDS, ORDERS, PAYMENTS, TICKS
@@ -48,12 +48,11 @@ class ChaosRun:
         self._app = App(folder / "app.db", seed)
         self._state = State(folder)
         self._world = World(self._project, self._app, disk, self._state)
-        self._record = Record(lettered=self._world.lettered)
+        self._record = self._world.record
         self._lives = list(lives(kills, draw))
         self._events = events
         self._draw = draw
         self._feeds = {name: Feed(name, sender, draw) for name, sender in self._senders(folder).items()}
-        self._startup = 1.0  # seconds, as last measured
         self._background: list[asyncio.Task[None]] = []
 
     def _senders(self, folder: Path) -> Mapping[str, Sends]:
@@ -105,7 +104,7 @@ class ChaosRun:
         run = self._spawn()
         for name in KINDS:
             await until(run, "started", name)
-        self._startup = time.monotonic() - start
+        self._world.startup = time.monotonic() - start
         await self._stop(run)
 
     def _feed(self, number: int, life: Life) -> None:
@@ -124,7 +123,7 @@ class ChaosRun:
         start = time.monotonic()
         run = self._spawn(life)
         ended = asyncio.create_task(run.ended())
-        seconds = self._startup * self._draw.random() if life.dies_young else self._startup + life.seconds
+        seconds = self._world.startup * self._draw.random() if life.dies_young else self._world.startup + life.seconds
         await asyncio.wait({ended}, timeout=seconds)
         while not ended.done() and time.monotonic() < start + _LONGEST_LIFE and await self._is_behind():
             await asyncio.wait({ended}, timeout=0.2)

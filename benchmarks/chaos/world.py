@@ -7,12 +7,14 @@ import contextlib
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import aiohttp
 
+from benchmarks.chaos.account import Record
 from benchmarks.chaos.disk import Disk
 from benchmarks.chaos.pipelines import KINDS, app_definition, definition
 from benchmarks.chaos.plan import Disturbance
@@ -54,13 +56,14 @@ class App:
 
 
 class World:
-    """`happened` counts what was done; `lettered` holds the events that once were dead letters."""
+    """`happened` counts what was done, and `record` what of it excuses that an effect comes twice."""
 
     def __init__(self, project: Project, app: App, disk: Disk, state: State) -> None:
         self.happened: Counter[str] = Counter()
-        self.lettered: set[tuple[str, int]] = set()
+        self.record = Record()
         self.complaints: list[str] = []
         self.engine = 0  # its process
+        self.startup = 1.0  # seconds, as measured
         self._project = project
         self._app = app
         self._disk = disk
@@ -74,7 +77,7 @@ class World:
             self._project.write(f"{name}.yaml", definition(name, 0))
 
     async def disturb(self, one: Disturbance, fault: str) -> None:
-        await asyncio.sleep(one.after)
+        await asyncio.sleep(self.startup + one.after)
         match one.kind:
             case "reload":
                 self._reload()
@@ -94,7 +97,7 @@ class World:
     async def replay(self, fault: str = "") -> None:
         """All dead letters, by the command; it may die on the way, or find the disk full."""
         async with self._locks["folder"]:
-            self.lettered.update(await self._state.letters())
+            self.record.lettered.update(await self._state.letters())
             status, text = await self._project.try_command(*_REPLAY, env={"JACKFIELD_FAULT": fault})
         self.happened["replays"] += 1
         if status == -signal.SIGKILL:
@@ -112,6 +115,7 @@ class World:
 
     async def _disturb_app(self, one: Disturbance) -> None:
         async with self._locks["app"]:
+            begin = time.monotonic()
             if one.kind == "app-stop":
                 await self._app.kill()
                 await asyncio.sleep(one.lasts)
@@ -124,4 +128,6 @@ class World:
                 await self._app.mood("errors")
                 await asyncio.sleep(one.lasts)
                 await self._app.mood("ok")
+            if one.kind != "app-errors":
+                self.record.outages.append((begin, time.monotonic()))
         self.happened[one.kind] += 1

@@ -14,7 +14,7 @@ from engine.definitions.pipeline import Retry
 from engine.errors import EventError
 from engine.event import Event
 from engine.passage import Passage
-from engine.retry import insist
+from engine.retry import Insistence
 
 _log = logging.getLogger("jackfield.dead_letters")
 _RETRY = Retry(initial=0.2, max=10.0)
@@ -58,7 +58,19 @@ def _with_data(event: Event, data: bytes) -> Event:
     return changed
 
 
-async def keep(store: Store, letters: Sequence[DeadLetter], clock: Clock) -> None:
-    """Returns when the letters are durable, however long it takes: until then their messages are not settled."""
-    what = f"{len(letters)} dead letters could not be stored"
-    await insist(partial(store.add_dead_letters, letters), _RETRY, clock, _log, what)
+class Keeper:
+    """Of dead letters."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._insistence = Insistence(_RETRY, clock, _log)
+
+    @property
+    def problem(self) -> str:
+        """Why dead letters cannot be stored, or an empty text."""
+        return self._insistence.problem
+
+    async def keep(self, letters: Sequence[DeadLetter]) -> None:
+        """Returns when the letters are durable, however long it takes: until then their messages are not settled."""
+        what = f"{len(letters)} dead letters could not be stored"
+        await self._insistence.on(partial(self._store.add_dead_letters, letters), what)

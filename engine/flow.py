@@ -15,7 +15,7 @@ from typing import Protocol
 from bindings.contract import Clock, Outcome
 from bindings.store import Store
 from engine.breaker import Breaker
-from engine.dead_letters import keep, letter_of
+from engine.dead_letters import Keeper, letter_of
 from engine.definitions.pipeline import Delivery, Retry
 from engine.errors import EventError, Permanent, Retryable, Unavailable
 from engine.event import Event
@@ -61,7 +61,7 @@ class Flow:
         self.breakers = [Breaker(delivery.circuit_breaker) if stage.waits else None for stage in stages]
         self.counts = counts
         self._retries = [own or delivery.retry for own in retries] or [delivery.retry] * len(stages)
-        self._store = store
+        self.keeper = Keeper(store, clock)
         self._clock = clock
         self._observer = observer
         self.waits: Waits
@@ -198,7 +198,7 @@ class Flow:
     async def _dead_letter(self, at: int, dead: Sequence[tuple[Passage, EventError]]) -> None:
         stage, now = self.stages[at].name, self._clock.now()
         letters = [letter_of(passage, self.pipeline, self.revision, stage, error, now) for passage, error in dead]
-        await keep(self._store, letters, self._clock)
+        await self.keeper.keep(letters)
         reach("after-dead-letter")
         for letter, (passage, error) in zip(letters, dead, strict=True):
             self._observer.dead_lettered(self.pipeline, stage, passage, error, letter.id)

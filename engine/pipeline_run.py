@@ -71,8 +71,9 @@ class PipelineRun:
 
     @property
     def problem(self) -> str:
-        """Why nothing is read, or an empty text."""
-        return self._reader.problem
+        """Why nothing is read, acknowledged or kept as a dead letter, or an empty text."""
+        parts = (self._reader, self._settler, self.flow.keeper, self._replay_reader, self._replay_settler)
+        return next((part.problem for part in parts if part.problem), "")
 
     def start(self) -> None:
         self._waiting.stopping = False

@@ -6,7 +6,7 @@ import pytest
 
 from bindings.contract import Received
 from engine.clock import VirtualClock
-from engine.dead_letters import edited, keep, letter_id, letter_of
+from engine.dead_letters import Keeper, edited, letter_id, letter_of
 from engine.errors import NotReady, Permanent, Retryable
 from engine.event import Event
 from engine.passage import Arrival, Passage
@@ -55,11 +55,11 @@ def test_ids_sort_by_time_and_differ_in_one_instant() -> None:
 
 
 @pytest.mark.parametrize("error", [NotReady("the disk is full"), OSError("no space left")])
-async def test_keep_returns_only_when_the_letters_are_durable(error: Exception) -> None:
+async def test_keeper_returns_only_when_the_letters_are_durable(error: Exception) -> None:
     store, clock = FlakyStore(), VirtualClock()
     store.errors.extend([error, error])
     letters = [letter_of(passage(), "orders", "rev1", "event", Permanent("no"), NOW) for _ in range(2)]
-    keeping = asyncio.create_task(keep(store, letters, clock))
+    keeping = asyncio.create_task(Keeper(store, clock).keep(letters))
     await clock.advance(0)
     assert not keeping.done()
     await clock.advance(5)

@@ -15,8 +15,8 @@ from engine.server import LOOPBACK, Server
 
 
 @asynccontextmanager
-async def running(problems: Mapping[str, str] | None = None) -> AsyncIterator[Server]:
-    server = Server(LOOPBACK, 0, lambda: problems or {})
+async def running(waiting: Mapping[str, object] | None = None) -> AsyncIterator[Server]:
+    server = Server(LOOPBACK, 0, lambda: waiting or {})
     await server.start()
     try:
         yield server
@@ -37,15 +37,15 @@ class Echo:
 
 
 async def test_health_says_that_the_engine_is_up() -> None:
-    async with running({"orders": "connection refused"}) as server:
+    async with running({"pipelines": {"orders": "connection refused"}}) as server:
         assert await get(server, "/healthz") == (200, {"status": "up"})
 
 
 async def test_readiness_says_which_pipelines_wait_and_why() -> None:
-    problems = {"orders": "connection refused"}
-    async with running(problems) as server:
-        assert await get(server, "/readyz") == (503, {"status": "waiting", "pipelines": problems})
-        problems.clear()
+    waiting = {"pipelines": {"orders": "connection refused"}}
+    async with running(waiting) as server:
+        assert await get(server, "/readyz") == (503, {"status": "waiting", **waiting})
+        waiting.clear()
         assert await get(server, "/readyz") == (200, {"status": "ready"})
 
 

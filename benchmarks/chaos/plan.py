@@ -14,7 +14,7 @@ _PASSINGS: Mapping[str, int] = {
     "after-outputs": 60,
     "after-ledger": 30,
     "after-settle": 60,
-    "after-dead-letter": 3,
+    "after-dead-letter": 2,
     "reload": 1,
     "replay": 1,
 }
@@ -50,7 +50,7 @@ def lives(kills: int, draw: random.Random) -> Iterator[Life]:
         yield Life(
             fault=fault,
             jumps=",".join(_jumps(draw)) if number % 4 == 1 else "",
-            seconds=draw.uniform(0.3, 3.0) + (2.0 if fault else 0.0),
+            seconds=10.0 if fault else draw.uniform(0.3, 3.0),
             dies_young=not fault and draw.random() < 0.15,
             disturbances=[Disturbance(kind, draw.uniform(0, 2), draw.uniform(0.2, 1.5)) for kind in kinds],
         )

@@ -112,7 +112,7 @@ class ChaosRun:
         for name, feed in self._feeds.items():
             total = int(self._events * KINDS[name].share)
             share = range(total * number // len(self._lives), total * (number + 1) // len(self._lives))
-            self._do(feed.send(share, life.seconds))
+            self._do(feed.send(share, min(life.seconds, 2.0)))
         for disturbance in life.disturbances:
             self._do(self._world.disturb(disturbance, life.fault))
 

@@ -132,8 +132,13 @@ async def test_waiting_read_sees_what_nobody_announces_at_the_next_poll(database
     assert ids(await reading) == ["1"]
 
 
-async def test_claim_that_expired_goes_to_another_reader_and_is_lost_to_the_first(database: Database) -> None:
-    first, second = SqliteQueue(database, "a", VirtualClock(1000)), SqliteQueue(database, "a", VirtualClock(1031))
+async def test_claim_that_expired_goes_to_a_reader_of_another_process_and_is_lost_to_the_first(
+    database: Database,
+) -> None:
+    # By another path it is another connection, with nothing in common.
+    other = await Database.acquire(database.path.parent / "." / ".." / database.path.parent.name / database.path.name)
+    assert other is not database
+    first, second = SqliteQueue(database, "a", VirtualClock(1000)), SqliteQueue(other, "a", VirtualClock(1031))
     await first.put(messages("1"))
     [hung] = await first.read(10)
     [taken_over] = await second.read(10)
@@ -141,6 +146,20 @@ async def test_claim_that_expired_goes_to_another_reader_and_is_lost_to_the_firs
     await first.settle(settled([hung]))
     await second.settle(settled([taken_over], Outcome.RELEASED))
     assert [message.attempt for message in await second.read(10)] == [3]
+    await other.release()
+
+
+async def test_clock_that_jumps_gives_nothing_that_a_reader_of_this_process_holds_to_another(
+    database: Database,
+) -> None:
+    clock = VirtualClock()
+    old, new = (SqliteQueue(database, "a", clock) for _ in range(2))  # as at a reload
+    await old.put(messages("1", "2"))
+    await old.read(1)
+    clock.set(3600)
+    assert ids(await new.read(10)) == ["2"]
+    await old.close()
+    assert ids(await new.read(10)) == ["1"]
 
 
 async def test_reader_is_not_given_what_it_holds_when_the_machine_was_suspended(database: Database) -> None:

@@ -52,20 +52,20 @@ class Sink:
         event = _number(request.headers["ce-time"], json.loads(body) if body else None), request.headers["ce-id"]
         if self._refuses(event):
             return web.Response(status=422)
-        self._take(pipeline, [event])
+        self.take(pipeline, [event], time.monotonic())
         return web.Response()
 
     def _take_batch(self, pipeline: str, envelopes: list[Any]) -> web.Response:
         events: list[Event] = [(_number(one["time"], one["data"]), one["id"]) for one in envelopes]
-        self._take(pipeline, [event for event in events if not self._refuses(event)])
+        self.take(pipeline, [event for event in events if not self._refuses(event)], time.monotonic())
         results = [{"id": event[1], "status": 422 if self._refuses(event) else 200} for event in events]
         return web.json_response({"results": results})
 
     def _refuses(self, event: Event) -> bool:
         return is_hopeless(event[0]) or (is_refused_at_first(event[0]) and not self._mended)
 
-    def _take(self, pipeline: str, events: list[Event]) -> None:
-        now = time.monotonic()  # the same for all processes of this machine
+    def take(self, pipeline: str, events: list[Event], now: float) -> None:
+        """`now` is of `time.monotonic`, which is the same in all processes of a machine."""
         write = self._connection
         write.execute("BEGIN")
         arrived = [(pipeline, n, id, now) for n, id in events]

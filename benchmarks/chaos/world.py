@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
 import subprocess
 import sys
@@ -32,6 +31,7 @@ class App:
         self._arguments = [sys.executable, "-m", "benchmarks.chaos.app", str(path)]
         self._seed = str(seed)
         self.url = ""
+        self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
         port = str(urlsplit(self.url).port) if self.url else "0"
@@ -43,11 +43,12 @@ class App:
         assert self.url, "the app did not start"
 
     async def kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
+        if self._process is not None and self._process.returncode is None:
             self._process.kill()
-        await self._process.wait()
+            await self._process.wait()
 
     def send_signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
         self._process.send_signal(number)
 
     async def mood(self, text: str) -> None:

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO_SECONDS ?= 0
 
-.PHONY: help demo test check format schemas bench chaos clean
+.PHONY: help demo test check format schemas bench chaos faults clean
 help:
 	@echo "make demo [DEMO_SECONDS=15]   the example app and the pipelines of pipelines/"
 	@echo "make test                     all tests"
@@ -12,6 +12,7 @@ help:
 	@echo "make schemas                  write schemas/ and docs/reference.md anew from the models"
 	@echo "make bench                    the measured comparisons of benchmarks/"
 	@echo "make chaos                    kills, outages, full disks, and an account of every event"
+	@echo "make faults                   brokers that die and networks that are cut: what is lost"
 
 demo: $(VENV)/run
 	@$(BIN)/python examples/demo/demo.py --seconds $(DEMO_SECONDS)
@@ -49,6 +50,9 @@ $(VENV)/develop: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[test,check]"
 	@touch $@ $(VENV)/run
+
+faults: $(VENV)/develop
+	$(BIN)/python -m benchmarks.faults
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -15,7 +15,7 @@ from benchmarks.chaos.pipelines import KINDS, TICKS
 
 _STALE = 10.0  # seconds within which an app that hung may still do what it was asked before the engine died
 
-_SLACK = 1.0  # seconds
+_NEAR = 3.0  # seconds; the engine waits one second for an answer, and in that time the app is stopped, or was hung
 
 
 @dataclass
@@ -31,8 +31,8 @@ class Record:
         return (
             (pipeline, n) in self.lettered
             or any(first - _STALE < at < again and n in open_[pipeline] for at, open_ in self.deaths)
-            or any(first - _SLACK < at < again + _SLACK for at in self.unanswered[pipeline])
-            or any(first - _SLACK < to and begin < again + _SLACK for begin, to in self.outages)
+            or any(abs(at - first) < _NEAR for at in self.unanswered[pipeline])
+            or any(begin - _NEAR < first < to + _NEAR for begin, to in self.outages)
         )
 
 
@@ -99,7 +99,8 @@ def account(
     kind, came = KINDS[pipeline], arrivals.numbers(pipeline)
     done = set(came) & set(target) if kind.has_target else set(came)
     filtered = {n for n in sent if is_filtered(n)} if pipeline != TICKS else set()
-    sent = sent if pipeline != TICKS else set(range(min(came), max(came) + 1))  # no instant in between is left out
+    if pipeline == TICKS and came:
+        sent = set(range(min(came), max(came) + 1))  # no instant in between is left out
     repeats = list(arrivals.repeats(pipeline))
     lettered = {n for name, n in record.lettered if name == pipeline}
     sinks = (came, target) if kind.has_target else (came,)

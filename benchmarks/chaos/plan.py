@@ -35,7 +35,7 @@ class Life:
     fault: str  # `after-outputs:37`, or empty: killed from outside
     jumps: str  # of its clock: `600@2`, or empty
     seconds: float  # after which it is killed if it has not killed itself
-    dies_young: bool  # in its start
+    start: float  # the part of its start that it lives to see, 1 for all of it
     disturbances: Sequence[Disturbance]
 
 
@@ -51,7 +51,7 @@ def lives(kills: int, draw: random.Random) -> Iterator[Life]:
             fault=fault,
             jumps=",".join(_jumps(draw)) if number % 4 == 1 else "",
             seconds=10.0 if fault else draw.uniform(0.3, 3.0),
-            dies_young=not fault and draw.random() < 0.15,
+            start=draw.random() if not fault and draw.random() < 0.3 else 1.0,
             disturbances=[Disturbance(kind, draw.uniform(0, 2), draw.uniform(0.2, 1.5)) for kind in kinds],
         )
 

@@ -31,7 +31,8 @@ def report(findings: Findings) -> str:
     lines = [
         *_table(findings.accounts),
         "",
-        f"kills        {happened['kills']} of the engine; at fault points: {faults or 'none'}",
+        f"kills        {happened['kills']} of the engine, {happened['fault replay']} of the command that replays",
+        f"             at fault points: {faults or 'none'}",
         f"outages      {outages}",
         f"disk full    {happened['disk full']} times",
         f"changes      {happened['reloads']} reloads of all pipelines, {happened['clock jumps']} jumps of the clock",

@@ -42,17 +42,15 @@ class Findings:
 
 class ChaosRun:
     def __init__(self, folder: Path, disk: Disk, seed: int, kills: int, events: int) -> None:
-        draw = random.Random(seed)
         self._project = Project(folder)
         self._port = free_port()
         self._app = App(folder / "app.db", seed)
         self._state = State(folder)
         self._world = World(self._project, self._app, disk, self._state)
         self._record = self._world.record
-        self._lives = list(lives(kills, draw))
+        self._lives = list(lives(kills, random.Random(seed)))
         self._events = events
-        self._draw = draw
-        self._feeds = {name: Feed(name, sender, draw) for name, sender in self._senders(folder).items()}
+        self._feeds = {name: Feed(name, sender, random.Random(seed)) for name, sender in self._senders(folder).items()}
         self._background: list[asyncio.Task[None]] = []
 
     def _senders(self, folder: Path) -> Mapping[str, Sends]:
@@ -120,13 +118,14 @@ class ChaosRun:
         self._background.append(asyncio.create_task(work))
 
     async def _live(self, life: Life) -> None:
-        start = time.monotonic()
+        latest = time.monotonic() + _LONGEST_LIFE
         run = self._spawn(life)
         ended = asyncio.create_task(run.ended())
-        seconds = self._world.startup * self._draw.random() if life.dies_young else self._world.startup + life.seconds
-        await asyncio.wait({ended}, timeout=seconds)
-        while not ended.done() and time.monotonic() < start + _LONGEST_LIFE and await self._is_behind():
-            await asyncio.wait({ended}, timeout=0.2)
+        await asyncio.wait({ended}, timeout=self._world.startup * life.start)
+        if life.start == 1.0:
+            await asyncio.wait({ended}, timeout=life.seconds)
+            while not ended.done() and time.monotonic() < latest and await self._is_behind():
+                await asyncio.wait({ended}, timeout=0.2)
         killed_itself = ended.done()
         run.kill()
         status, at = await ended, time.monotonic()

@@ -70,7 +70,7 @@ class World:
         self._disk = disk
         self._state = state
         self._revision = 0
-        self._locks = {"app": asyncio.Lock(), "disk": asyncio.Lock(), "folder": asyncio.Lock()}
+        self._locks = {"app": asyncio.Lock(), "disk": asyncio.Lock(), "letters": asyncio.Lock()}
 
     def define(self) -> None:
         self._project.write("app.yaml", app_definition(self._app.url))
@@ -97,7 +97,7 @@ class World:
 
     async def replay(self, fault: str = "") -> None:
         """All dead letters, by the command; it may die on the way, or find the disk full."""
-        async with self._locks["folder"]:
+        async with self._locks["letters"]:
             self.record.lettered.update(await self._state.letters())
             status, text = await self._project.try_command(*_REPLAY, env={"JACKFIELD_FAULT": fault})
         self.happened["replays"] += 1

@@ -40,6 +40,7 @@ class Engine:
         self._drain = drain
         self._slots: dict[str, Slot] = {}
         self._counts: dict[str, Counts] = {}
+        self._has_applied = False
         self._opening = Insistence(_RETRY, clock, _log, only=NotReady)
         self.server = Server(host, port, self._not_ready)
 
@@ -76,6 +77,7 @@ class Engine:
             if slot.revision != revision:
                 changes.append(slot.replace(pipeline, definitions, revision))
         await asyncio.gather(*changes)
+        self._has_applied = True
 
     async def _remove(self, name: str) -> None:
         await self._slots[name].stop()
@@ -96,6 +98,8 @@ class Engine:
     def _not_ready(self) -> Mapping[str, object]:
         if self._opening.problem:
             return {"store": self._opening.problem}
+        if not self._has_applied:
+            return {"definitions": "they have not been applied yet"}
         problems = self.problems()
         return {"pipelines": problems} if problems else {}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping
 
@@ -58,7 +57,9 @@ class Server:
         if webhook is None:
             hint = close_match(name, self.webhooks) or "a pipeline must have this component as its input"
             body = {"error": f"there is no webhook {name!r}", "hint": hint}
-            return web.Response(status=404, text=json.dumps(body), content_type="application/json")
+            # A sender takes 404 as final, but what does not run yet may have this webhook.
+            status, headers = (503, {"Retry-After": "1"}) if self._not_ready() else (404, {})
+            return web.json_response(body, status=status, headers=headers)
         return await webhook.handle(request)
 
 

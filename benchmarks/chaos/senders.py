@@ -52,7 +52,7 @@ class QueueSender:
 
 
 class WebhookSender:
-    """Posts each event until it is answered 202."""
+    """Posts each event until it is answered 202; takes a 4xx as final, as senders do."""
 
     def __init__(self, pipeline: str, url: str) -> None:
         self._id = pipeline
@@ -74,6 +74,7 @@ class WebhookSender:
         while True:
             try:
                 async with session.post(self._url, data=body(n), headers=headers) as response:
+                    assert response.status >= 500 or response.status == 202, f"{self._url}: {response.status}"
                     if response.status == 202:
                         return
             except (aiohttp.ClientError, TimeoutError):

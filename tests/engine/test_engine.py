@@ -160,6 +160,8 @@ async def test_start_waits_for_a_store_that_is_not_ready_and_says_so(
     assert caplog.messages[0].startswith(NO_STORE)
     await clock.advance(1)
     await starting
+    assert (await readiness(engine))[1]["definitions"] == "they have not been applied yet"
+    await engine.apply(Definitions())
     assert await readiness(engine) == (200, {"status": "ready"})
     await engine.stop()
 

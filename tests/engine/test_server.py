@@ -63,6 +63,12 @@ async def test_server_itself_has_no_limit_on_the_size_of_a_body() -> None:
         assert await get(server, "/webhooks/orders", "POST", body) == (202, {"method": "POST", "size": 3 * 2**20})
 
 
+async def test_webhook_that_may_come_yet_is_to_be_called_again() -> None:
+    async with running({"store": "the disk is full"}) as server:
+        status, body = await get(server, "/webhooks/orders", "POST")
+    assert (status, body["error"]) == (503, "there is no webhook 'orders'")
+
+
 @pytest.mark.parametrize(
     ("name", "hint"),
     [("order", "did you mean 'orders'?"), ("zzz", "a pipeline must have this component as its input")],

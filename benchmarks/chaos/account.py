@@ -23,16 +23,16 @@ class Record:
     """What excuses an effect that came twice; times are those of `time.monotonic`."""
 
     deaths: list[tuple[float, Mapping[str, set[int]]]] = field(default_factory=list)  # and what was not acknowledged
-    unanswered: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))  # calls, as the engine said
     outages: list[tuple[float, float]] = field(default_factory=list)  # the app was stopped or hung, from and to
+    # By pipeline: the engine said that a call got no answer, and until when the pipeline was paused for it.
+    unanswered: dict[str, list[tuple[float, float]]] = field(default_factory=lambda: defaultdict(list))
     lettered: set[tuple[str, int]] = field(default_factory=set)  # a letter may be there twice, and so be replayed twice
 
     def excuses(self, pipeline: str, n: int, first: float, again: float) -> bool:
         return (
             (pipeline, n) in self.lettered
             or any(first - _STALE < at < again and n in open_[pipeline] for at, open_ in self.deaths)
-            or any(abs(at - first) < _NEAR for at in self.unanswered[pipeline])
-            or any(begin - _NEAR < first < to + _NEAR for begin, to in self.outages)
+            or any(begin - _NEAR < first < to + _NEAR for begin, to in (*self.outages, *self.unanswered[pipeline]))
         )
 
 

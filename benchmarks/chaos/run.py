@@ -169,11 +169,19 @@ class ChaosRun:
     # What was seen
 
     def _note(self, run: Run) -> None:
+        paused: dict[str, float] = {}
         for line, at in zip(run.lines, run.seen, strict=True):
-            if line["kind"] in ("retrying", "paused") and _NOT_ANSWERED.search(line["message"]):
-                self._record.unanswered[line["pipeline"]].append(at)
-            elif line["kind"] == "error":
-                self._complain(f"{line['pipeline']}: {line['message']}")
+            pipeline, kind = line["pipeline"], line["kind"]
+            if kind in ("retrying", "paused") and _NOT_ANSWERED.search(line["message"]):
+                self._record.unanswered[pipeline].append((at, at))
+                if kind == "paused":
+                    paused[pipeline] = at
+            elif kind == "resumed" and pipeline in paused:
+                self._record.unanswered[pipeline].append((paused.pop(pipeline), at))
+            elif kind == "error":
+                self._complain(f"{pipeline}: {line['message']}")
+        for pipeline, at in paused.items():
+            self._record.unanswered[pipeline].append((at, time.monotonic()))
         for noise in run.noise:
             if noise.endswith("\n"):  # else cut off by a kill
                 self._complain(noise)

@@ -14,6 +14,7 @@ from bindings.contract import Clock, InputBinding, OutputBinding, ServesHttp
 from bindings.store import Store
 from engine.app import AppClient, without_password
 from engine.components import Components, Use, open_within
+from engine.dead_letters import DeadLetters
 from engine.deduplication import Deduplication
 from engine.definitions.check import Definitions
 from engine.definitions.folder import Located
@@ -22,8 +23,10 @@ from engine.envelope import EnvelopeMaker
 from engine.expressions import compile_expression, text_of
 from engine.flow import Flow
 from engine.intake import Intake, KeyOf
+from engine.letter_output import RetryingOutput
 from engine.named_outputs import NamedOutputs
 from engine.observer import Counts, Observer
+from engine.parking import Parking
 from engine.pipeline_run import PipelineRun
 from engine.replay import queue_name
 from engine.resolver import Resolver, schema_of
@@ -90,9 +93,11 @@ class Builder:
         envelope = EnvelopeMaker(spec.event, use.name, use.manifest.name, surroundings.env)
         wanted = spec.delivery.deduplicate
         once = Deduplication(name, wanted, self._store, surroundings) if wanted is not None else None
+        parking = Parking(name, self._store, self._clock)
         stages: list[Stage] = [
             EachEvent("event", lambda passage: envelope.complete(passage, self._clock.now())),
             *([once] if once is not None else []),
+            *([parking] if spec.delivery.on_dead_letter == "park" else []),
             *[await assembly.step(index, step) for index, step in enumerate(spec.steps)],
             *[await assembly.output(index, output) for index, output in enumerate(spec.outputs)],
         ]
@@ -102,11 +107,14 @@ class Builder:
         ]
         retries = [*(None for _ in stages[len(own) :]), *own]  # the first stages are the engine's
         revision = revision_of(pipeline, assembly.definitions)
-        flow = Flow(name, revision, stages, spec.delivery, self._store, self._clock, counts, self._observer, retries)
+        parks = parking if spec.delivery.on_dead_letter == "park" else None
+        output = await assembly.letter_output(spec.delivery)
+        letters = DeadLetters(name, revision, self._store, self._clock, parks, output)
+        flow = Flow(name, revision, stages, spec.delivery, letters, counts, self._observer, retries)
         replays = self._store.queue(queue_name(name))
         intake = Intake(envelope, _key_of(spec.delivery, once, surroundings), self._clock)
         limits = {"concurrency": spec.delivery.concurrency, **_batching(stages)}
-        return PipelineRun(flow, input, replays, intake, self._clock, once=once, **limits)
+        return PipelineRun(flow, input, replays, intake, self._clock, parking=parking, once=once, **limits)
 
     async def app(self, call: Call, definitions: Definitions, resolver: Resolver) -> AppClient:
         """One client for one definition of an app, so that `maxConcurrency` holds over all pipelines."""
@@ -178,6 +186,16 @@ class _Assembly:
             app = await self._builder.app(step.call, self.definitions, self._resolver)
             return CallStage(f"{name}.call", step.call, app, self._named_outputs, self.surroundings)
         return transform_stage(f"{name}.transform", step.transform, self.surroundings)
+
+    async def letter_output(self, delivery: Delivery) -> RetryingOutput | None:
+        """The output for dead letters, where it is not the store."""
+        if isinstance(delivery.dead_letter, str):
+            return None
+        where, place = delivery.dead_letter, ("spec", "delivery", "deadLetter", "binding")
+        use = await self._resolver.binding(self.pipeline, place, where.binding)
+        binding = await self._builder.output(use, self._closing)
+        operation = where.operation or use.manifest.default_operation
+        return RetryingOutput(binding, operation, where.metadata, delivery.retry, self.surroundings)
 
     async def output(self, index: int, output: Output) -> Stage:
         use = await self._resolver.binding(self.pipeline, ("spec", "outputs", index, "binding"), output.binding)

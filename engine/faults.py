@@ -30,7 +30,7 @@ POINTS: Mapping[str, str] = {
     "after-ledger": "the keys of deduplication are committed, and nothing is acknowledged",
     "after-settle": "the input has taken the acknowledgement, and the pipeline has not noted it",
     "after-dead-letter": "a dead letter is durable, and its event is not acknowledged",
-    "replay": "a dead letter is in the queue of replays, and still a dead letter, too",
+    "replay": "dead letters have become replays, and the command has not said so",
 }
 _SETTING = re.compile(r"([a-z-]+):([1-9]\d*)")
 

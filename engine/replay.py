@@ -8,15 +8,19 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import os
 from collections.abc import AsyncIterator, Sequence
 
 from bindings.contract import Clock, Received
 from bindings.store import DeadLetter, Message, Store
 from engine.event import Event
 from engine.faults import reach
-from engine.passage import Arrival, Passage, Settles
+from engine.passage import Arrival, Passage, Replay, Settles
 
-_ORIGIN, _STAGE, _REVISION = "replay.origin", "replay.stage", "replay.revision"
+_ORIGIN, _STAGE, _REVISION, _KEY, _RELEASE = (
+    f"replay.{name}" for name in ("origin", "stage", "revision", "key", "release")
+)
+_OF = "replayOf"  # which letter it was, also for expressions
 _SHORTEST_PAUSE = 0.1  # seconds; a fast pace is made of batches, a slow one of single letters
 
 
@@ -24,16 +28,31 @@ def queue_name(pipeline: str) -> str:
     return f"replay/{pipeline}"
 
 
-def message_of(letter: DeadLetter, from_start: bool) -> Message:
-    """The event as it was when it failed, with all that is needed to go on there or to begin again."""
+def message_of(letter: DeadLetter, from_start: bool, release: str | None = None) -> Message:
+    """The event as it was when it failed, with all that is needed to go on there or to begin again.
+
+    `release`: the token of the release that it belongs to (engine/parking.py).
+    """
     metadata = {
         **letter.metadata,
-        "replayOf": letter.id,
+        _OF: letter.id,
         _ORIGIN: _written(letter.origin),
         _STAGE: "" if from_start else letter.stage,
         _REVISION: letter.revision,
+        **({_KEY: letter.key} if letter.key is not None else {}),
+        **({_RELEASE: release} if release is not None else {}),
     }
-    return Message(letter.id, letter.event.data, letter.event.attributes, metadata)
+    # Not the letter's id: what fails again keeps that, and may be replayed while the queue still holds this message.
+    return Message(_message_id(letter.id), letter.event.data, letter.event.attributes, metadata)
+
+
+def unpark_message(key: str, release: str) -> Message:
+    """What goes behind the letters of a release, through the lane of their key."""
+    return Message(_message_id(f"release {release}"), None, {}, {_KEY: key, _RELEASE: release})
+
+
+def _message_id(text: str) -> str:
+    return f"{text} {os.urandom(4).hex()}"
 
 
 def passage_of(received: Received, revision: str, stages: Sequence[str], settler: Settles) -> Passage:
@@ -42,7 +61,11 @@ def passage_of(received: Received, revision: str, stages: Sequence[str], settler
     """
     said, metadata = received.metadata, {k: v for k, v in received.metadata.items() if not k.startswith("replay.")}
     received.metadata = metadata
-    arrival = Arrival(received, origin := _read(said[_ORIGIN]), settler, replayed=True)
+    origin = _read(said[_ORIGIN]) if _ORIGIN in said else Event({})
+    replay = Replay(said.get(_OF, ""), said.get(_RELEASE))
+    arrival = Arrival(received, origin, settler, key=said.get(_KEY), replay=replay)
+    if not replay.letter:
+        return Passage(arrival, origin, len(stages))
     if said[_REVISION] != revision or said[_STAGE] not in stages:
         return Passage(arrival, origin)
     return Passage(arrival, Event(received.attributes, received.data), stages.index(said[_STAGE]))
@@ -86,7 +109,7 @@ class Replays:
         try:
             await asyncio.shield(adding)
         except asyncio.CancelledError:
-            await adding  # not between the queue and the removal: the letters would be at both places
+            await adding  # what is begun is done, and counted
             raise
 
     async def _add(self, letters: Sequence[DeadLetter]) -> None:
@@ -95,11 +118,9 @@ class Replays:
 
 
 async def replay(store: Store, letters: Sequence[DeadLetter], from_start: bool) -> None:
-    """Sends dead letters on their way again. A crash in the middle repeats some, and loses none."""
+    """Sends dead letters on their way again."""
     for pipeline in sorted({letter.pipeline for letter in letters}):
         mine = [letter for letter in letters if letter.pipeline == pipeline]
-        queue = store.queue(queue_name(pipeline))
-        await queue.put([message_of(letter, from_start) for letter in mine])
+        messages = [message_of(letter, from_start) for letter in mine]
+        await store.resend([letter.id for letter in mine], queue_name(pipeline), messages, {})
         reach("replay")
-        await store.remove_dead_letters([letter.id for letter in mine])
-        await queue.close()

@@ -15,7 +15,8 @@ from engine.definitions.pipeline import InlineApp, InlineBinding, Pipeline
 def revision_of(pipeline: Located[Pipeline], definitions: Definitions) -> str:
     """Twelve hexadecimal digits; the same for the same definition, components, apps, secret stores and schema files."""
     spec = pipeline.model.spec
-    names = [spec.input.binding, *(output.binding for output in spec.outputs)]
+    where = [] if isinstance(spec.delivery.dead_letter, str) else [spec.delivery.dead_letter.binding]
+    names = [spec.input.binding, *(output.binding for output in spec.outputs), *where]
     components = [definitions.components[name] for name in names if not isinstance(name, InlineBinding)]
     called = [step.call.app for step in spec.steps if step.call is not None]
     apps = [definitions.apps[app] for app in called if not isinstance(app, InlineApp)]

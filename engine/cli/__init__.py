@@ -17,6 +17,7 @@ COMMANDS = {
     "check": "find every mistake in the definitions of a folder",
     "send": "put events into a queue",
     "dead-letters": "list, show, edit, replay, discard, export or import what could not be delivered",
+    "parked": "list or release the keys whose events wait behind a dead letter",
     "store": "what the engine's store holds, and a copy of it while it is in use",
     "explain": "a readable page of a component type, the pipeline language or an error code",
     "schema": "print the JSON Schema of a kind or of a component type",

@@ -198,7 +198,7 @@ def test_replay_that_is_interrupted_leaves_the_rest_and_says_so() -> None:
     assert out == "stopped: replayed 1 dead letter, the others stay what they are\n"
     assert process.returncode == 130
     assert [one.id for one in all_letters()] == ["b", "c"]
-    assert [message.id for message in replayed("orders")] == ["a"]
+    assert [message.metadata["replayOf"] for message in replayed("orders")] == ["a"]
 
 
 def test_edit_changes_the_data_everywhere_where_no_step_had(

@@ -43,12 +43,14 @@ class Database:
     """Shared by all who use the file in one event loop; `acquire` and `release` count them.
 
     `write` and `read` raise `Unavailable` while the file is locked by another process, or the disk is full. `held`:
-    the messages (their `seq`) that readers of this process have not settled.
+    the messages (their `seq`) that readers of this process have not settled; `abandoned`: the claims that a closed
+    one could not give back.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.held: set[int] = set()
+        self.abandoned: dict[int, int] = {}
         self._loop = asyncio.get_running_loop()
         self._users = 0
         self._jobs: SimpleQueue[_Job[Any] | None] = SimpleQueue()

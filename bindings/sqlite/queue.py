@@ -69,7 +69,7 @@ class SqliteQueue:
                 await self._database.write(partial(sql.delete, claims=finished))
             if released:
                 await self._release(released)
-        except Retryable:
+        except BaseException:  # cancelled, too: the write may fail without us
             self._hold(finished | released)
             raise
 
@@ -82,10 +82,19 @@ class SqliteQueue:
             await self._undoing
         if held := dict(self._held):
             self._let_go(held)
-            with suppress(Retryable):  # the claims expire
-                await self._release(held)
+            self._database.abandoned.update(held)
+            with suppress(Retryable):
+                await self._take_back()
+
+    async def _take_back(self) -> None:
+        """What a reader of this process could not give back comes before what is new, and so in its order."""
+        if abandoned := dict(self._database.abandoned):
+            await self._release(abandoned)
+            for seq in abandoned:
+                self._database.abandoned.pop(seq, None)
 
     async def _claim(self, limit: int) -> Sequence[Received]:
+        await self._take_back()
         now = self._clock.now()
         work = partial(
             sql.claim,

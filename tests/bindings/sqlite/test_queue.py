@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -206,6 +207,37 @@ async def test_close_gives_back_what_is_not_settled(database: Database) -> None:
     await first.settle(settled((await first.read(10))[:1]))
     await first.close()
     assert ids(await second.read(10)) == ["2"]
+
+
+async def test_what_close_could_not_give_back_comes_first_to_the_next_reader(database: Database) -> None:
+    old, new = (SqliteQueue(database, "a", VirtualClock()) for _ in range(2))  # as at a reload on a full disk
+    await old.put(messages("1", "2"))
+    await old.read(1)
+    await database.write(lambda connection: connection.execute("PRAGMA busy_timeout = 0"))
+    with closing(sqlite3.connect(database.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        await old.close()
+        with pytest.raises(NotReady):
+            await new.read(10)
+    assert ids(await new.read(10)) == ["1", "2"]
+    assert await gives_nothing(new)
+
+
+async def test_settlement_that_is_cancelled_and_fails_is_given_back_by_close(database: Database) -> None:
+    old, new = (SqliteQueue(database, "a", VirtualClock()) for _ in range(2))
+    await old.put(messages("1", "2"))
+    received = await old.read(1)
+    await database.write(lambda connection: connection.execute("PRAGMA busy_timeout = 0"))
+    with closing(sqlite3.connect(database.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        settling = asyncio.create_task(old.settle(settled(received, Outcome.RELEASED)))
+        await asyncio.sleep(0)
+        settling.cancel()
+        await asyncio.wait({settling})
+        with pytest.raises(Unavailable):
+            await old.put(messages("3"))  # by then the settlement has failed, too
+        await old.close()
+    assert ids(await new.read(10)) == ["1", "2"]
 
 
 async def test_claim_of_a_cancelled_read_is_undone(database: Database) -> None:

@@ -19,6 +19,7 @@ from engine.errors import NotReady
 from engine.observer import Counts, Observer
 from engine.retry import Insistence
 from engine.revision import revision_of
+from engine.revisions import Revisions
 from engine.server import Server
 from engine.slot import Lifecycle, Slot
 
@@ -72,7 +73,8 @@ class Engine:
             slot = self._slots.get(name)
             if slot is None:
                 counts = self._counts.setdefault(name, Counts())
-                slot = Slot(name, counts, self._builder, self.server, self._clock, self._report, self._drain)
+                revisions = Revisions(name, counts, self._builder, self._store, self._clock, self._drain)
+                slot = Slot(name, revisions, self.server, self._clock, self._report, self._drain)
                 self._slots[name] = slot
             if slot.revision != revision:
                 changes.append(slot.replace(pipeline, definitions, revision))

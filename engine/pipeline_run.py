@@ -78,6 +78,11 @@ class PipelineRun:
         parts = (self._reader, self._settler, self.flow.letters, self._replay_reader, self._replay_settler)
         return next((part.problem for part in parts if part.problem), "")
 
+    @property
+    def under_way(self) -> int:
+        """How many messages were read and are not settled."""
+        return self._room.under_way
+
     def start(self) -> None:
         self._waiting.stopping = False
         for breaker in self.flow.breakers:

@@ -30,8 +30,9 @@ class State:
         """By pipeline: the events that were sent and not acknowledged, those that were given out included."""
         waiting: dict[str, set[int]] = {name: set() for name in KINDS}
         for queue, data in [*await self._rows(self._queues, _WAITING), *await self._rows(self._store, _WAITING)]:
-            # `orders-in`, in the store `store/hooks-in` and `store/replay/orders`
-            waiting[queue.rpartition("/")[2].removesuffix("-in")].add(_number(data))
+            # `orders-in`, in the store `store/hooks-in`, `store/replay/orders` and `store/replay/orders@REVISION`
+            name = queue.rpartition("/")[2].partition("@")[0]
+            waiting[name.removesuffix("-in")].add(_number(data))
         for (key,) in await self._rows(self._store, _PENDING):
             waiting[TICKS].add(-int(float(key.removeprefix("pending/")) // TICK))
         done = {path for (path,) in await self._rows(self._store, _DONE_FILES)}

@@ -96,10 +96,15 @@ class World:
         self.happened["reloads"] += 1
 
     async def replay(self, fault: str = "") -> None:
-        """All dead letters, by the command; it may die on the way, or find the disk full."""
+        """All dead letters, by the command; it may die on the way, or find the disk full. Every second time, each by the
+        revision that failed.
+        """
+        revision = "failed" if self.happened["replays"] % 2 else "current"
         async with self._locks["letters"]:
             self.record.lettered.update(await self._state.letters())
-            status, text = await self._project.try_command(*_REPLAY, env={"JACKFIELD_FAULT": fault})
+            status, text = await self._project.try_command(
+                *_REPLAY, "--revision", revision, env={"JACKFIELD_FAULT": fault}
+            )
         self.happened["replays"] += 1
         if status == -signal.SIGKILL:
             self.happened["fault replay"] += 1

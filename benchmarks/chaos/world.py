@@ -96,8 +96,8 @@ class World:
         self.happened["reloads"] += 1
 
     async def replay(self, fault: str = "") -> None:
-        """All dead letters, by the command; it may die on the way, or find the disk full. Every second time, each by the
-        revision that failed.
+        """All dead letters, by the command, every second time by the revisions that failed; it may die on the way, or
+        find the disk full.
         """
         revision = "failed" if self.happened["replays"] % 2 else "current"
         async with self._locks["letters"]:

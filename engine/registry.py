@@ -54,5 +54,8 @@ def _similar_type(name: str) -> str:
 def _load(point: EntryPoint) -> Any:
     try:
         return point.load()
+    except ModuleNotFoundError as error:
+        hint = f"pip install 'jackfield[{point.name}]'"
+        raise DefinitionError(f"{point.name} needs the package {error.name!r}", hint=hint) from error
     except (ImportError, AttributeError) as error:
         raise DefinitionError(f"{point.name} cannot be loaded from {point.value}: {error}") from error

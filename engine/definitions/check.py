@@ -21,6 +21,7 @@ from engine.definitions.model import Model, SecretKeyRef
 from engine.definitions.names import names_of
 from engine.definitions.pipeline import Pipeline
 from engine.definitions.references import References, check_use
+from engine.definitions.resiliency_check import check_resiliency
 from engine.definitions.schema_files import SchemaFiles
 from engine.definitions.settings import resolve, written
 from engine.definitions.source import Source
@@ -63,6 +64,7 @@ async def check(folder: Folder, *, secrets: bool = True, schemas: Mapping[Path, 
         await checker.check_apps()
         checker.check_pipelines()
         checker.check_subscriptions()
+        checker.check_resiliencies()
     finally:
         await checker.secrets.close()
     return checker.report()
@@ -81,6 +83,7 @@ class _Checker:
         for definition, diagnostic in repeated:
             self._found.add(definition, [diagnostic])
         self._bindings: dict[Definition, Binding] = {}
+        self._names = names
         self._references = References(names, self._found, self._bindings)
         self._schema_files = SchemaFiles(schemas)
         self._secret_lines: set[tuple[str, int]] = set()
@@ -153,6 +156,10 @@ class _Checker:
     def check_subscriptions(self) -> None:
         for subscription in self._kinds["Subscription"]:
             self._found.add(subscription, self._references.check_pubsub(subscription.document))
+
+    def check_resiliencies(self) -> None:
+        for resiliency in self._kinds["Resiliency"]:
+            self._found.add(resiliency, check_resiliency(resiliency.document, self._names))
 
     def check_pipelines(self) -> None:
         for pipeline in self._kinds["Pipeline"]:

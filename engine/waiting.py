@@ -8,7 +8,6 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from bindings.contract import Clock
-from engine.due import Due
 from engine.endpoint import Endpoint
 from engine.passage import Passage
 from engine.workload import Workload
@@ -62,7 +61,7 @@ class Waiting:
     def park(self, at: int, batch: list[Passage], wait: float) -> None:
         """Keeps a batch until the breaker of the stage `at` lets it; no probe is sent in the next `wait` seconds."""
         self._parked.setdefault(at, deque()).extend(batch)
-        self._endpoint(at).next_probe.put_off(self._clock.now(), wait)
+        self._endpoint(at).put_off_probe(self._clock.now(), wait)
         if at not in self._probers and not self.stopping:
             self._probers[at] = self._start(self._probe(at))
 
@@ -82,12 +81,12 @@ class Waiting:
         A pipeline that has nothing to probe with asks its input for one event, and leaves the turn to the others.
         """
         endpoint, breaker = self._endpoint(at), self._endpoint(at).breaker
-        sent, next_look = 0, Due()
+        sent, pause = 0, 0.0
         while True:
-            while (wait := max(due.left(self._clock.now()) for due in (endpoint.next_probe, next_look))) > 0:
+            await self._clock.sleep(pause)
+            while (wait := endpoint.until_probe(self._clock.now())) > 0:
                 await self._clock.sleep(wait)
-            now = self._clock.now()
-            next_look.put_off(now, breaker.next_probe())
+            pause = breaker.next_probe()
             if endpoint.limit.under_way:  # a probe hangs: another one would hang beside it
                 continue
             parked = self._parked.get(at)
@@ -95,7 +94,7 @@ class Waiting:
             breaker.probes = 1
             if parked and (sent < len(parked) or asked_for_fresh):
                 sent += 1
-                endpoint.next_probe.put_off(now, breaker.next_probe())
+                endpoint.put_off_probe(self._clock.now(), pause)
                 self.resume([parked.popleft()])
             else:
                 self._read_one()

@@ -9,7 +9,8 @@ from datetime import datetime
 from bindings.metadata import parse_duration
 from bindings.store import ALL_LETTERS, DeadLetter, LetterQuery, Store
 from engine.errors import DefinitionError, Permanent
-from engine.expressions import Expression, ExpressionError, Scope, compile_expression
+from engine.expression_errors import ExpressionError
+from engine.expressions import Expression, Scope, compile_expression
 
 _PAGE = 500
 _NAMES = frozenset({"event", "data", "metadata", "now"})

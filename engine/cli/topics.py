@@ -25,7 +25,7 @@ NAMES = {
     "env": "The environment variables that `spec.env` lists.",
     "now": "The time, in UTC: `now.isoformat()`, `now.strftime('%Y-%m-%d')`.",
 }
-"""The names in every expression (`engine.expressions.NAMES`) and what they are."""
+"""The names in every expression (`engine.grammar.NAMES`) and what they are."""
 
 
 def topics() -> Mapping[str, Callable[[], Page]]:

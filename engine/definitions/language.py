@@ -13,10 +13,10 @@ from typing import Any, TypeAlias
 from engine.cloudevents import validate
 from engine.definitions.diagnostic import Diagnostic
 from engine.definitions.document import Document, Step
-from engine.definitions.expression_errors import explained
 from engine.environment import belongs_to_engine
 from engine.errors import Permanent
-from engine.expressions import ExpressionError, compile_expression, compile_template
+from engine.expression_errors import ExpressionError
+from engine.expressions import compile_expression, compile_template
 from engine.suggest import close_match
 
 Path: TypeAlias = tuple[Step, ...]
@@ -89,7 +89,7 @@ def _names(text: str, bare: bool) -> frozenset[str] | ExpressionError:
     try:
         compiled = compile_expression(text) if bare else compile_template(text)
     except ExpressionError as error:
-        return explained(text, bare, error)
+        return error
     return frozenset() if isinstance(compiled, str) else compiled.names
 
 

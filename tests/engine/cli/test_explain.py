@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine import expressions
+from engine import grammar
 from engine.cli import main
 from engine.cli.page import Code, Field, Fields, Heading, Markdown, Page, Terminal, Terms, Text, prose
 from engine.cli.topics import NAMES, topics
@@ -102,7 +102,7 @@ def keys(text: str) -> Iterator[str]:
 
 
 def test_names_in_expressions_are_explained(capsys: pytest.CaptureFixture[str]) -> None:
-    assert tuple(NAMES) == expressions.NAMES
+    assert tuple(NAMES) == grammar.NAMES
     page = explained("pipeline", capsys)
     assert all(f"\n  {name}\n" in page for name in NAMES)
 

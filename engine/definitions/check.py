@@ -6,8 +6,10 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, cast
 
+from bindings.manifest import ComponentType
 from engine.clock import SystemClock
 from engine.definitions.app import App
 from engine.definitions.bindings import Binding, component_binding, inline_binding
@@ -16,6 +18,7 @@ from engine.definitions.definition import Definition
 from engine.definitions.diagnostic import Diagnostic
 from engine.definitions.findings import Findings
 from engine.definitions.folder import Folder, Located
+from engine.definitions.meaning import check_meaning
 from engine.definitions.model import Model, SecretKeyRef
 from engine.definitions.names import names_of
 from engine.definitions.pipeline import Pipeline
@@ -68,11 +71,11 @@ class _Checker:
         for definition in folder.definitions:
             self._kinds[definition.kind].append(definition)
         self._found = Findings(folder.definitions)
-        names, repeated = names_of(folder)
+        self._names, repeated = names_of(folder)
         for definition, diagnostic in repeated:
             self._found.add(definition, [diagnostic])
         self._bindings: dict[Definition, Binding] = {}
-        self._references = References(names, self._found, self._bindings)
+        self._references = References(self._names, self._found, self._bindings)
         self._schema_files = SchemaFiles()
         self._secret_lines: set[tuple[str, int]] = set()
         self._stores: dict[str, Located[Component]] = {}
@@ -152,8 +155,21 @@ class _Checker:
             for app_use in app_uses(pipeline):
                 self._found.add(pipeline, self._references.check_app(app_use))
             self._found.add(pipeline, self._schema_files.check(pipeline))
+            schema_at = partial(self._schema_files.sound, pipeline)
+            self._found.add(pipeline, check_meaning(pipeline, self._type_of_input(pipeline), schema_at))
             if self._with_secrets:
                 self._found.add(pipeline, _check_environment(pipeline))
+
+    def _type_of_input(self, pipeline: Definition) -> ComponentType | None:
+        use = next((use for use in self._uses[pipeline] if use.direction == "input"), None)
+        binding = self._binding_of(use) if use is not None else None
+        return binding.manifest if isinstance(binding, Binding) else None
+
+    def _binding_of(self, use: ComponentUse) -> Binding | Diagnostic | None:
+        if not isinstance(use.binding, str):
+            return inline_binding(use.document, use.path)
+        component = self._names.of_kind("Component").get(use.binding)
+        return self._bindings.get(component) if component is not None else None
 
     def _check_use(self, use: ComponentUse) -> Iterable[Diagnostic]:
         if isinstance(use.binding, str):

@@ -29,7 +29,8 @@ class SchemaFiles:
     """Reads and checks each file once, however many steps name it."""
 
     def __init__(self) -> None:
-        self._found: dict[Path, list[Diagnostic]] = {}
+        self._files: dict[Path, tuple[Any, list[Diagnostic]]] = {}
+        self._sound: dict[tuple[Definition, int], Any] = {}
 
     def check(self, pipeline: Definition) -> Iterator[Diagnostic]:
         """What is wrong with the schemas of one pipeline; errors in a schema file are at their place in that file."""
@@ -37,25 +38,34 @@ class SchemaFiles:
         for index, step in enumerate(steps if isinstance(steps, list) else ()):
             schema = step.get("validate") if isinstance(step, dict) else None
             path = ("spec", "steps", index, "validate")
+            found: list[Diagnostic] = []
             if isinstance(schema, str):
-                yield from self._check_file(pipeline.document, path, schema)
+                schema, found = self._of_file(pipeline.document, path, schema)
             elif isinstance(schema, dict):
-                yield from _check_schema(pipeline.document, path)
+                found = list(_check_schema(pipeline.document, path))
+            if not found:
+                self._sound[pipeline, index] = schema
+            yield from found
 
-    def _check_file(self, document: Document, path: Sequence[Step], name: str) -> Iterator[Diagnostic]:
+    def sound(self, pipeline: Definition, step: int) -> Any:
+        """The schema of a step that has been checked; None where there is none, or an error in it."""
+        return self._sound.get((pipeline, step))
+
+    def _of_file(self, document: Document, path: Sequence[Step], name: str) -> tuple[Any, list[Diagnostic]]:
         file = document.path.parent / name
         if not os.path.isfile(file):  # unlike Path's, it takes any text
             message = f"{name!r} is a folder" if os.path.isdir(file) else f"there is no file {name!r}"
-            yield document.error("E508", message, path, _files_near(file))
-            return
-        if file not in self._found:
-            self._found[file] = list(_check_file(file))
-        yield from self._found[file]
-        if self._found[file]:
-            place = self._found[file][0].span
-            yield document.error(
-                "E303", f"the schema {name!r} has an error", path, related=place, related_message="the error is here"
-            )
+            return None, [document.error("E508", message, path, _files_near(file))]
+        if file not in self._files:
+            documents: list[Document] = []
+            wrong = list(_check_file(file, documents))
+            self._files[file] = documents[0].value if documents else None, wrong
+        schema, found = self._files[file]
+        if not found:
+            return schema, []
+        message = f"the schema {name!r} has an error"
+        refused = document.error("E303", message, path, related=found[0].span, related_message="the error is here")
+        return schema, [*found, refused]
 
 
 def load_schema(path: Path) -> Any:
@@ -74,7 +84,8 @@ def _files_near(file: Path) -> str:
     return close_match(file.name, names) or f"it was looked for in {file.parent}"
 
 
-def _check_file(file: Path) -> Iterator[Diagnostic]:
+def _check_file(file: Path, read: list[Document]) -> Iterator[Diagnostic]:
+    """Adds to `read` what the file holds."""
     source = read_source(file)
     if isinstance(source, Diagnostic):
         yield source
@@ -89,6 +100,7 @@ def _check_file(file: Path) -> Iterator[Diagnostic]:
             yield source.error("E108", "the file is nested too deeply", source.span(1, 1), "nest it less")
             return
     documents, diagnostics = yaml.parse(source)
+    read += documents
     yield from diagnostics
     if len(documents) > 1:
         yield documents[1].error("E509", "a schema is one document, and this is a second one", ())

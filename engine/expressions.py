@@ -17,7 +17,7 @@ from jinja2.exceptions import SecurityError
 
 from engine.errors import Permanent
 from engine.event import Event
-from engine.grammar import ENVIRONMENT, names_of, parse_expression, parse_template, whole_value
+from engine.grammar import ENVIRONMENT, all_nodes, names_of, parse_expression, parse_template, whole_value
 
 _Run: TypeAlias = Callable[[dict[str, Any]], Any]
 
@@ -117,7 +117,7 @@ def compile_template(source: str) -> Expression | str:
     whole = whole_value(template)
     if whole is not None:
         return _compiled(source, whole)
-    names = names_of(source, template)
+    names = names_of(source, all_nodes(template))
     return Expression(source, names, lambda: ENVIRONMENT.from_string(template).render)
 
 
@@ -151,7 +151,7 @@ def _constant(value: Any) -> Tree:
 
 
 def _compiled(source: str, expression: nodes.Expr) -> Expression:
-    names = names_of(source, expression)
+    names = names_of(source, all_nodes(expression))
     body: list[nodes.Node] = [nodes.Assign(nodes.Name("result", "store"), expression, lineno=1)]
     template = nodes.Template(body, lineno=1)
     template.set_environment(ENVIRONMENT)

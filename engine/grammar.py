@@ -7,7 +7,7 @@ looks for their line: the `lineno` of a node, and of an error, is the index of i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from jinja2 import TemplateSyntaxError, nodes
 from jinja2.lexer import TokenStream
@@ -64,9 +64,20 @@ def whole_value(template: nodes.Template) -> nodes.Expr | None:
     return None
 
 
-def names_of(source: str, tree: nodes.Node) -> frozenset[str]:
-    """Which of `NAMES` a tree reads; raises `ExpressionError` for what cannot exist, or could not be compiled."""
-    parts = _all_nodes(tree)
+def all_nodes(tree: nodes.Node) -> list[nodes.Node]:
+    """The tree and all that is in it; raises `ExpressionError` when it is too deep to be compiled."""
+    found: list[nodes.Node] = []
+    level = [tree]
+    for _ in range(_DEEPEST):
+        found += level
+        level = [child for node in level for child in node.iter_child_nodes()]
+        if not level:
+            return found
+    raise _too_deep()
+
+
+def names_of(source: str, parts: Sequence[nodes.Node]) -> frozenset[str]:
+    """Which of `NAMES` the nodes of a tree read; raises `ExpressionError` for what cannot exist."""
     set_here = {part.name for part in parts if isinstance(part, nodes.Name) and part.ctx == "store"}
     read: set[str] = set()
     for part in parts:
@@ -126,17 +137,6 @@ def _parse(tokens: list[RawToken], bare: bool) -> nodes.Expr | nodes.Template:
         value = parser.stream.current.value
         raise TemplateSyntaxError(f"got {value!r}", parser.stream.current.lineno)
     return expression
-
-
-def _all_nodes(tree: nodes.Node) -> list[nodes.Node]:
-    found: list[nodes.Node] = []
-    level = [tree]
-    for _ in range(_DEEPEST):
-        found += level
-        level = [child for node in level for child in node.iter_child_nodes()]
-        if not level:
-            return found
-    raise _too_deep()
 
 
 def _unknown(source: str, node: nodes.Node, kind: str, name: str, known: Iterable[str]) -> ExpressionError:

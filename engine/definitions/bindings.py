@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from bindings.manifest import ComponentType
+from bindings.metadata import Metadata
 from engine.definitions import shape
 from engine.definitions.definition import Definition
 from engine.definitions.diagnostic import Diagnostic
@@ -49,10 +50,10 @@ class Binding:
                 del values[entry.name]
         yield from shape.validate_metadata(self.document, self.manifest, values, places, self.path)
 
-    def check_values(self, resolved: Resolved) -> Iterator[Diagnostic]:
-        """What the type's own validators say of the values."""
-        yield from resolved.diagnostics
-        yield from build(self.document, self.manifest, self.entries, resolved.values, self.path)[1]
+    def check_values(self, resolved: Resolved) -> tuple[Metadata | None, list[Diagnostic]]:
+        """The settings, or what the type's own validators say of the values."""
+        settings, wrong = build(self.document, self.manifest, self.entries, resolved.values, self.path)
+        return settings, [*resolved.diagnostics, *wrong]
 
     def check_requirements(self, uses: Iterable[ComponentUse]) -> Iterator[Diagnostic]:
         """What is missing for the directions in which it is used."""
@@ -64,13 +65,10 @@ class Binding:
                     given.add(name)  # once is enough
                     yield self._missing(name, use)
 
-    def secret_lines(self) -> Iterator[tuple[str, int]]:
-        """The lines, by file and number, in which a secret stands in the clear."""
+    def secrets_in_clear(self) -> Iterator[Path]:
+        """Where the value of a field for secrets stands."""
         names = secret_names(self.manifest.metadata)
-        for entry in self.entries:
-            if entry.name in names and not entry.is_reference:
-                span = self.document.span(entry.path)
-                yield from ((span.file, line) for line in range(span.line, span.end_line + 1))
+        return (entry.path for entry in self.entries if entry.name in names and not entry.is_reference)
 
     def _missing(self, name: str, use: ComponentUse) -> Diagnostic:
         message = f"as an {use.direction}, {self.manifest.name} needs the metadata field `{name}`"

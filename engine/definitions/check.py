@@ -10,18 +10,22 @@ from functools import partial
 from typing import Any, cast
 
 from bindings.manifest import ComponentType
+from bindings.metadata import Metadata
 from engine.clock import SystemClock
 from engine.definitions.app import App
 from engine.definitions.bindings import Binding, component_binding, inline_binding
+from engine.definitions.clear_secrets import check_secrets
 from engine.definitions.component import Component
 from engine.definitions.definition import Definition
-from engine.definitions.diagnostic import Diagnostic
+from engine.definitions.diagnostic import Diagnostic, Span
 from engine.definitions.findings import Findings
 from engine.definitions.folder import Folder, Located
 from engine.definitions.meaning import check_meaning
+from engine.definitions.metadata import Path
 from engine.definitions.model import Model, SecretKeyRef
 from engine.definitions.names import names_of
 from engine.definitions.pipeline import Pipeline
+from engine.definitions.places import Place, check_loops, place_of
 from engine.definitions.references import References, check_use
 from engine.definitions.schema_files import SchemaFiles
 from engine.definitions.settings import resolve, written
@@ -57,6 +61,8 @@ async def check(folder: Folder, *, secrets: bool = True) -> Report:
         await checker.check_apps()
         checker.check_pipelines()
         checker.check_subscriptions()
+        checker.check_loops()
+        checker.check_secrets()
     finally:
         await checker.secrets.close()
     return checker.report()
@@ -77,6 +83,8 @@ class _Checker:
         self._bindings: dict[Definition, Binding] = {}
         self._references = References(self._names, self._found, self._bindings)
         self._schema_files = SchemaFiles()
+        self._settings: dict[str, Metadata | None] = {}  # by the names of bindings
+        self._clear_secrets: dict[Definition, list[Path]] = defaultdict(list)
         self._secret_lines: set[tuple[str, int]] = set()
         self._stores: dict[str, Located[Component]] = {}
         self.secrets = Secrets(self._stores, None, SystemClock())
@@ -94,7 +102,7 @@ class _Checker:
                 self._found.add(component, [binding])
             elif binding is not None:
                 self._bindings[component] = binding
-                self._secret_lines.update(binding.secret_lines())
+                self._note_secrets(component, binding)
                 self._found.add(component, binding.check())
                 self._found.add(component, binding.check_requirements(uses[component.name]))
         for component in sorted(self._bindings, key=self._dependence):
@@ -114,7 +122,9 @@ class _Checker:
             secrets = self.secrets if self._with_secrets else None
             store = str(component.document.get(store_path) or "")
             resolved = await resolve(component.document, binding.entries, store, secrets)
-            self._found.add(component, binding.check_values(resolved))
+            settings, wrong = binding.check_values(resolved)
+            self._found.add(component, wrong)
+            self._settings[component.name] = settings
         if binding.manifest.secret_store is not None and self._found.first_error(component) is None:
             await self._check_store(component, binding)
 
@@ -181,10 +191,43 @@ class _Checker:
         if isinstance(binding, Diagnostic):
             yield binding
         elif binding is not None:
-            self._secret_lines.update(binding.secret_lines())
+            self._note_secrets(use.pipeline, binding)
             wrong = [*binding.check(), *binding.check_requirements([use])]
-            yield from wrong or binding.check_values(written(use.document, binding.entries))
+            if not wrong:
+                self._settings[use.name], wrong = binding.check_values(written(use.document, binding.entries))
+            yield from wrong
             yield from check_use(use, binding)
+            yield from self._references.check_name_in_place(use, binding.manifest)
+
+    def check_loops(self) -> None:
+        """Of the pipelines that can run."""
+        uses = {pipeline: found for pipeline, found in self._uses.items() if self._is_good(pipeline)}
+        for pipeline, diagnostic in check_loops(uses, self._place_of):
+            self._found.add(pipeline, [diagnostic])
+
+    def _place_of(self, use: ComponentUse) -> Place | None:
+        binding = self._binding_of(use)
+        if not isinstance(binding, Binding):
+            return None
+        adds = use.operation in (None, binding.manifest.default_operation)
+        settings = self._settings.get(use.name)
+        return place_of(binding.manifest, settings, use.name) if adds or use.direction == "input" else None
+
+    def check_secrets(self) -> None:
+        for definition in self._folder.definitions:
+            found = list(check_secrets(definition.document, self._clear_secrets.get(definition, ())))
+            self._found.add(definition, found)
+            for diagnostic in found:
+                self._hide(diagnostic.span)
+
+    def _note_secrets(self, definition: Definition, binding: Binding) -> None:
+        for path in binding.secrets_in_clear():
+            self._clear_secrets[definition].append(path)
+            self._hide(binding.document.span(path))
+
+    def _hide(self, span: Span) -> None:
+        """Its lines are not shown."""
+        self._secret_lines.update((span.file, line) for line in range(span.line, span.end_line + 1))
 
     def report(self) -> Report:
         files = (diagnostic for file in self._folder.files.values() for diagnostic in file.diagnostics)

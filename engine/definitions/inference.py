@@ -7,7 +7,7 @@ absent.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import cast
 
 from jinja2 import nodes
@@ -23,6 +23,7 @@ from engine.definitions.filter_types import (
     type_after,
     type_of_call,
 )
+from engine.definitions.parsed import Parsed
 from engine.definitions.value_type import (
     BOOLEAN,
     LIST,
@@ -56,17 +57,14 @@ _COMPARISONS = {"gt": ">", "gteq": ">=", "lt": "<", "lteq": "<="}
 class Inference:
     """Of one text. `scope`: the types of the names. What is found is in `complaints`."""
 
-    def __init__(self, source: str, tree: nodes.Node, scope: Mapping[str, ValueType]) -> None:
-        self._source = source
+    def __init__(self, parsed: Parsed, scope: Mapping[str, ValueType]) -> None:
+        self._source = parsed.source
         self._scope = scope
+        self._variables = parsed.variables
+        self._guarded = parsed.guarded
         self._known: dict[int, ValueType] = {}
-        self._guarded = frozenset(_guarded(tree))
         self.complaints: list[Complaint] = []
-        if isinstance(tree, nodes.Template):
-            self._variables = {name.name for name in tree.find_all(nodes.Name) if name.ctx == "store"}
-        else:
-            self._variables = set()
-        self.type_of(tree)
+        self.type_of(parsed.tree)
 
     def type_of(self, node: nodes.Node) -> ValueType:
         """The type of the tree or of a part of it; each is looked at once."""
@@ -232,26 +230,6 @@ def _end_of_word(source: str, node: nodes.Node) -> int:
     offset = name_offset(source, node)
     found = _WORD.match(source, offset)
     return found.end() if found else offset + 1
-
-
-def _guarded(tree: nodes.Node) -> Iterator[str]:
-    """The names that may be absent, because an expression asks for that."""
-    for node in tree.find_all((nodes.Filter, nodes.Test, nodes.Compare)):
-        match node:
-            case nodes.Filter(name="default" | "d", node=nodes.Expr() as asked):
-                yield from _names_in(asked)
-            case nodes.Test(name="defined" | "undefined" | "none", node=asked):
-                yield from _names_in(asked)
-            case nodes.Compare(expr=nodes.Const(value=str(name)), ops=[nodes.Operand(op="in" | "notin")]):
-                yield name
-
-
-def _names_in(node: nodes.Node) -> Iterator[str]:
-    for part in (node, *node.find_all((nodes.Getattr, nodes.Getitem))):
-        if isinstance(part, nodes.Getattr):
-            yield part.attr
-        elif isinstance(part, nodes.Getitem) and isinstance(part.arg, nodes.Const):
-            yield str(part.arg.value)
 
 
 _WORDS = (nodes.Name, nodes.Const, nodes.Getattr, nodes.Filter, nodes.Test)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from jinja2 import nodes
@@ -40,6 +41,7 @@ def check(document: Document) -> list[Diagnostic]:
         diagnostics += _check_expression(document, path, text, bare, known)
     diagnostics += _check_attributes(document, spec)
     diagnostics += _check_requests(document, spec)
+    diagnostics += _check_order(document, spec)
     diagnostics += check_settled(document)
     return diagnostics
 
@@ -158,6 +160,22 @@ def _check_request_of_batch(document: Document, call: Mapping[str, Any], path: P
                 message = f"{name.name!r} differs from event to event, and this request is one for many of them"
                 hint = "leave out `batch`, or use only `env` and `now` here"
                 yield document.source.error("E406", message, span, hint)
+
+
+def _check_order(document: Document, spec: Mapping[str, Any]) -> Iterator[Diagnostic]:
+    """A warning where a split puts side by side what `orderBy` keeps in order."""
+    delivery = _mapping(spec.get("delivery"))
+    kinds = [kind for _, step in _items(spec, "steps") for kind in step]
+    if delivery.get("orderBy") is None or delivery.get("concurrency") == 1 or "split" not in kinds:
+        return
+    if spec.get("outputs") or "call" in kinds[kinds.index("split") :]:
+        message = "the events that `split` makes of one message are delivered in no order"
+        hint = "put them into a queue, and read that with `orderBy`; or write `concurrency: 1`"
+        split: Path = next(
+            ("spec", "steps", index, "split") for index, step in _items(spec, "steps") if "split" in step
+        )
+        told = document.warning("W404", message, ("spec", "delivery", "orderBy"), hint)
+        yield replace(told, related=document.span(split), related_message="the `split` is here")
 
 
 def check_settled(document: Document) -> Iterator[Diagnostic]:

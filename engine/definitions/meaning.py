@@ -142,7 +142,7 @@ class _Reading:
         return of_kinds(TEXT) if value.kinds == {TIME} else value
 
     def _inferred(self, path: Path, found: Parsed) -> Inference:
-        inference = Inference(found.source, found.tree, {**self._names, "data": self._data})
+        inference = Inference(found, {**self._names, "data": self._data})
         for complaint in inference.complaints:
             self._tell(path, complaint)
         return inference

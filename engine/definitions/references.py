@@ -77,6 +77,19 @@ class References:
         if binding is None or binding.manifest.secret_store is None:
             yield document.error("E501", f"{name!r} is {component.spec.get('type')}, and no secret store", path)
 
+    def check_name_in_place(self, use: ComponentUse, manifest: ComponentType) -> Iterator[Diagnostic]:
+        """The name that a binding written in place gets: what it keeps in the store, or its webhook, goes by it."""
+        component = self._names.of_kind("Component").get(use.name)
+        if component is not None and component.spec.get("type") == manifest.name:
+            yield use.document.error(
+                "E307",
+                f"written in place here it is called {use.name!r}, and a component of that type has this name",
+                use.path,
+                "give the component another name",
+                related=component.document.span(("metadata", "name")),
+                related_message="the component is here",
+            )
+
     def _broken(self, definition: Definition, document: Document, path: Path) -> Iterator[Diagnostic]:
         place = self._findings.first_error(definition)
         if place is not None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from jinja2 import nodes
 
-from engine.grammar import name_offset, names_of, parse_expression, parse_template, whole_value
+from engine.grammar import all_nodes, name_offset, names_of, parse_expression, parse_template, whole_value
 
 
 @pytest.mark.parametrize(
@@ -49,4 +49,4 @@ def test_names_are_those_that_are_read_and_not_set() -> None:
     template = parse_template(text)
 
     assert template is not None
-    assert names_of(text, template) == {"data", "event"}
+    assert names_of(text, all_nodes(template)) == {"data", "event"}

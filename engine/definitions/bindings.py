@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bindings.manifest import ComponentType
 from bindings.metadata import Metadata
@@ -12,7 +13,15 @@ from engine.definitions.definition import Definition
 from engine.definitions.diagnostic import Diagnostic
 from engine.definitions.document import Document
 from engine.definitions.language import template_error
-from engine.definitions.metadata import Entry, Path, entries_of_list, entries_of_mapping, repeated, secret_names
+from engine.definitions.metadata import (
+    Entry,
+    Path,
+    canonical_names,
+    entries_of_list,
+    entries_of_mapping,
+    repeated,
+    secret_names,
+)
 from engine.definitions.settings import Resolved, build
 from engine.definitions.uses import ComponentUse
 from engine.environment import belongs_to_engine
@@ -48,7 +57,18 @@ class Binding:
             if wrong is not None:
                 yield wrong
                 del values[entry.name]
-        yield from shape.validate_metadata(self.document, self.manifest, values, places, self.path)
+        badly_shaped = shape.validate_metadata(self.document, self.manifest, values, places, self.path)
+        yield from badly_shaped
+        if badly_shaped:
+            yield from self._check_beside(values, badly_shaped)
+
+    def _check_beside(self, values: Mapping[str, Any], wrong: Sequence[Diagnostic]) -> Iterator[Diagnostic]:
+        """What the type's own validators say of the values whose shape is right."""
+        known = set(canonical_names(self.manifest.metadata).values())
+        right = {name: value for name, value in values.items() if name in known}
+        told = {diagnostic.span for diagnostic in wrong} | {self.document.span(self.path, key=True)}
+        found = build(self.document, self.manifest, self.entries, right, self.path)[1]
+        return (diagnostic for diagnostic in found if diagnostic.span not in told)
 
     def check_values(self, resolved: Resolved) -> tuple[Metadata | None, list[Diagnostic]]:
         """The settings, or what the type's own validators say of the values."""

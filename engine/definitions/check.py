@@ -260,6 +260,6 @@ class _Checker:
 def _check_environment(pipeline: Definition) -> Iterator[Diagnostic]:
     listed = pipeline.spec.get("env")
     for index, name in enumerate(listed if isinstance(listed, list) else ()):
-        if isinstance(name, str) and "=" not in name and name not in os.environ:
+        if isinstance(name, str) and name.isidentifier() and name not in os.environ:
             message = f"the environment variable {name} is not set, and will be an empty text"
             yield pipeline.document.warning("W401", message, ("spec", "env", index), f"export {name}=…")

@@ -16,7 +16,7 @@ from jinja2 import nodes
 
 from engine.definitions import operations
 from engine.definitions.inference import Inference
-from engine.definitions.value_type import BOOLEAN, MAPPING, NULL, NUMBERS, TEXT
+from engine.definitions.value_type import BOOLEAN, KINDS, MAPPING, NULL, NUMBERS, TEXT
 from engine.suggest import close_match
 
 _OPPOSITE = {"eq": "ne", "gt": "lteq", "lt": "gteq", "in": "notin", "is": "isnot"}
@@ -133,20 +133,18 @@ class Conditions:
         return None
 
     def _of_test(self, node: nodes.Test) -> Judgement | None:
-        kinds = _KINDS_OF_TEST.get(node.name)
+        """Of what is absent every test is false, so that none is always true."""
         value = self._inference.type_of(node.node)
-        if kinds is None or not value.is_known:
+        if value.can_be(_KINDS_OF_TEST.get(node.name, KINDS)):
             return None
-        if not value.can_be(kinds):
-            return Judgement(False, node, f"it is {value}")
-        return Judgement(True, node, f"it is {value}") if value.kinds <= kinds else None
+        return Judgement(False, node, f"it is {value}")
 
     def _terms(self, part: nodes.Node) -> Iterator[_Term]:
         """What a part says of a value, where it is one constant comparison, or the value itself."""
         if isinstance(part, nodes.Not):
             inner = list(self._terms(part.node))
             if len(inner) == 1:
-                yield inner[0].opposite()
+                yield replace(inner[0].opposite(), part=part)
         elif isinstance(part, nodes.Compare):
             left = part.expr
             for operand in part.ops:

@@ -48,7 +48,7 @@ def result_of(sign: str, left: ValueType, right: ValueType) -> ValueType | None:
     if left.kinds <= _NUMERIC and right.kinds <= _NUMERIC:
         return _of_numbers(sign, left, right)
     if left.can_be(_NUMERIC) and right.can_be(_NUMERIC):
-        return UNKNOWN
+        return of_kinds(FLOAT) if sign == "/" else UNKNOWN
     works = {
         "+": any(left.can_be({kind}) and right.can_be({kind}) for kind in (TEXT, LIST, BYTES))
         or _has_time(left, right),

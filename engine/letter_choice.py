@@ -85,7 +85,7 @@ def _compiled(source: str) -> Expression:
     try:
         expression = compile_expression(source)
     except ExpressionError as error:
-        raise DefinitionError(f"--where: {error}", hint=error.hint) from error
+        raise DefinitionError(f"--where, column {error.offset + 1}: {error}", hint=error.hint) from error
     for name in expression.names - _NAMES:
         raise DefinitionError(f"--where: there is no {name!r} here", hint="there are event, data, metadata and now")
     return expression

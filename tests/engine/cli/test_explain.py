@@ -101,6 +101,16 @@ def keys(text: str) -> Iterator[str]:
                 yield word.removesuffix(":")
 
 
+def test_field_has_a_page_of_all_its_places(capsys: pytest.CaptureFixture[str]) -> None:
+    printed = explained("RETRY", capsys)
+
+    assert "spec.delivery.retry  mapping" in printed
+    assert "spec.outputs[].retry.maxAttempts  whole number, default 5" in printed
+    assert "In bindings.localqueue" in explained("visibilityTimeout", capsys)
+    assert main(["explain", "deduplikate"]) == 2
+    assert "(did you mean 'deduplicate'?)" in capsys.readouterr().err
+
+
 def test_names_in_expressions_are_explained(capsys: pytest.CaptureFixture[str]) -> None:
     assert tuple(NAMES) == grammar.NAMES
     page = explained("pipeline", capsys)

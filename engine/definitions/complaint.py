@@ -15,13 +15,14 @@ _FEW = 12  # fields that are listed
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """`offset` is where the part begins in the text of the expression."""
+    """`offset` is where the part begins in the text of the expression; `owner`: what the field is missing in."""
 
     code: str
     message: str
     offset: int
     length: int
     hint: str = ""
+    owner: str = ""
 
 
 def no_field(owner: ValueType, name: str, offset: int, length: int, is_other: bool) -> Complaint | None:
@@ -40,8 +41,9 @@ def no_field(owner: ValueType, name: str, offset: int, length: int, is_other: bo
         return Complaint("E409", f"an event has no attribute {name!r}", offset, length, hint)
     if not owner.is_closed:
         message = f"{owner.owner} does not list {name!r}"
-        return Complaint("W403", message, offset, length, hint) if meant else None
+        return Complaint("W403", message, offset, length, hint, owner.owner) if meant else None
     known = list(owner.fields)
     listed = f"there is {', '.join(known)}" if 0 < len(known) <= _FEW else ""
     code = "E413" if owner.owner == SCHEMA else "E409"
-    return Complaint(code, f"{owner.owner} has no {name!r}", offset, length, hint or close_match(name, known) or listed)
+    hint = hint or close_match(name, known) or listed
+    return Complaint(code, f"{owner.owner} has no {name!r}", offset, length, hint, owner.owner)

@@ -90,6 +90,13 @@ class Conditions:
                 return self._of_test(node)
         return None
 
+    def comparisons(self, tree: nodes.Node) -> Iterator[Judgement]:
+        """The comparisons anywhere in a tree that are the same for every event."""
+        for part in [tree, *tree.find_all(nodes.Compare)]:
+            found = self._of_comparison(part)
+            if found is not None:
+                yield found
+
     def _all_of(self, node: nodes.Node) -> Judgement | None:
         parts = list(_parts(node, nodes.And))
         judged = [self.judge(part) if part is not node else self._of_comparison(part) for part in parts]

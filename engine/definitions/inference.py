@@ -31,6 +31,7 @@ from engine.definitions.value_type import (
     METHOD,
     NUMBERS,
     TEXT,
+    TIME,
     UNKNOWN,
     ValueType,
     of_fields,
@@ -156,7 +157,8 @@ class Inference:
             if found.kinds == {METHOD}:
                 return type_of_call(owner, callee.attr)
             if callee.attr not in METHODS and not found.is_known and not self._is_told(callee):
-                hint = close_match(callee.attr, attributes(owner.kinds - {LIST})) or "a mapping has none but `get`"
+                hint = "" if hasattr(dict, callee.attr) else close_match(callee.attr, attributes(owner.kinds))
+                hint = hint or "a mapping has only `get`; `| list` gives its keys, and `| items` its pairs"
                 offset, length = name_offset(self._source, callee), len(callee.attr)
                 self.complaints.append(Complaint("E409", f"there is no method {callee.attr!r}", offset, length, hint))
         if found.is_known and METHOD not in found.kinds:
@@ -211,9 +213,9 @@ class Inference:
 
     def _complain_of_both(self, message: str, left: nodes.Expr, right: nodes.Expr) -> None:
         start, end = extent(self._source, left)[0], extent(self._source, right)[1]
-        hint = ""
-        if TEXT in (self.type_of(left).kinds | self.type_of(right).kinds):
-            hint = "`| int` makes a number of a text, and `| string` or `~` a text of a number"
+        kinds = self.type_of(left).kinds | self.type_of(right).kinds
+        hint = "`| int` makes a number of a text, and `| string` or `~` a text of a number" if TEXT in kinds else ""
+        hint = "`now.isoformat()` is a text" if TIME in kinds else hint
         self.complaints.append(Complaint("E411", message, start, end - start, hint))
 
 

@@ -26,8 +26,10 @@ from engine.definitions.value_type import (
     LIST,
     METHOD,
     NUMBERS,
+    SCHEMA,
     TEXT,
     TIME,
+    TRANSFORM,
     UNKNOWN,
     ValueType,
     of_fields,
@@ -56,6 +58,7 @@ class _Reading:
         self._spec = spec
         self._names = known_names(spec, source)
         self._data = UNKNOWN
+        self._makers: dict[str, Path] = {}  # the step that says which fields there are
         self._found: list[Diagnostic] = []
 
     def check(self, schema_at: Callable[[int], Any]) -> Iterator[Diagnostic]:
@@ -79,8 +82,10 @@ class _Reading:
             self._condition((*path, "filter"), "no event goes on from here", "every event goes on")
         elif "validate" in step:
             self._data &= type_of_schema(schema)
+            self._makers[SCHEMA] = (*path, "validate")
         elif "transform" in step:
             self._data = self._tree((*path, "transform"), step["transform"])
+            self._makers[TRANSFORM] = (*path, "transform")
         elif "split" in step:
             items = self._expression((*path, "split"), frozenset({LIST}), "split needs a list")
             self._data = items.item()
@@ -97,8 +102,11 @@ class _Reading:
         inference = self._inferred(path, found)
         if not self._fits(path, found, inference, frozenset({BOOLEAN}), "a condition is true or false"):
             return
-        judgement = Conditions(inference).judge(found.tree) if not inference.complaints else None
+        if inference.complaints:
+            return
+        judgement = Conditions(inference).judge(found.tree)
         if judgement is None:
+            self._compare(path, found, inference)
             return
         start, end = extent(found.source, judgement.part)
         reason = f": {judgement.reason}" if judgement.reason else ""
@@ -109,6 +117,13 @@ class _Reading:
         else:
             complaint = Complaint("E412", f"this is never true{reason}; {never}", start, end - start, judgement.hint)
         self._tell(path, complaint)
+
+    def _compare(self, path: Path, found: Parsed, inference: Inference) -> None:
+        """Tells of comparisons that cannot depend on the event, although the whole does."""
+        for judgement in Conditions(inference).comparisons(found.tree):
+            start, end = extent(found.source, judgement.part)
+            message = f"this comparison is always {str(judgement.truth).lower()}: {judgement.reason}"
+            self._tell(path, Complaint("W402", message, start, end - start, judgement.hint))
 
     def _expression(self, path: Path, kinds: frozenset[str], rule: str) -> ValueType:
         text = self._document.get(path)
@@ -124,7 +139,7 @@ class _Reading:
     def _tree(self, path: Path, value: Any) -> ValueType:
         """The type of a YAML value with templates in it."""
         if isinstance(value, dict):
-            return of_fields({name: self._tree((*path, name), item) for name, item in value.items()}, "the transform")
+            return of_fields({name: self._tree((*path, name), item) for name, item in value.items()}, TRANSFORM)
         if isinstance(value, list):
             return of_list(self._tree((*path, index), item) for index, item in enumerate(value))
         found = parsed(value, False) if isinstance(value, str) else None
@@ -134,6 +149,8 @@ class _Reading:
 
     def _value(self, path: Path, found: Parsed, kinds: frozenset[str] | None = None, rule: str = "") -> ValueType:
         inference = self._inferred(path, found)
+        if not inference.complaints:
+            self._compare(path, found, inference)
         if found.value is None:
             return of_kinds(TEXT)
         if kinds is not None:
@@ -154,11 +171,20 @@ class _Reading:
         if value.can_be(kinds) or inference.complaints:
             return True
         start, end = extent(found.source, found.value)
-        hint = "call it with ()" if value.kinds == {METHOD} else ""
+        hint = "compare it with something" if kinds == {BOOLEAN} else ""
+        hint = "call it with ()" if value.kinds == {METHOD} else hint
         self._tell(path, Complaint("E410", f"{rule}, and this is {value}", start, end - start, hint))
         return False
 
     def _tell(self, path: Path, complaint: Complaint) -> None:
         span = self._document.text_span(path, complaint.offset, complaint.length)
-        told = self._document.source.error(complaint.code, complaint.message, span, complaint.hint)
+        maker = self._makers.get(complaint.owner)
+        told = self._document.source.error(
+            complaint.code,
+            complaint.message,
+            span,
+            complaint.hint,
+            self._document.span(maker, key=True) if maker else None,
+            "here it is said which fields there are",
+        )
         self._found.append(replace(told, severity=Severity.WARNING) if complaint.code.startswith("W") else told)

@@ -146,6 +146,20 @@ right:
       when: data.next is defined
 """,
     ),
+    "W302": (
+        "metadata of an operation that the output does not know",
+        """\
+The component type knows a key of nearly this name, and none of this. What it does not know has no effect.
+
+wrong:
+  - binding: files
+    metadata: {filename: "{{ event.subject }}"}
+
+right:
+  - binding: files
+    metadata: {fileName: "{{ event.subject }}"}
+""",
+    ),
     "W501": (
         "a secret in the clear",
         """\

@@ -67,9 +67,9 @@ def templates(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
 
 def _guarded(node: nodes.Node) -> Iterator[str]:
     match node:
-        case nodes.Filter(name="default" | "d", node=nodes.Expr() as asked):
-            yield from _names_in(asked)
-        case nodes.Test(name="defined" | "undefined" | "none", node=asked):
+        case nodes.Filter(name="default" | "d"):
+            yield from _names_in(node)
+        case nodes.Test(node=asked):  # of what is absent every test but `undefined` is false
             yield from _names_in(asked)
         case nodes.Compare(expr=nodes.Const(value=str(name)), ops=[nodes.Operand(op="in" | "notin")]):
             yield name

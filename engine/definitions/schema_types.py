@@ -7,6 +7,7 @@ too wide raises no false alarm.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from engine.definitions.value_type import (
@@ -90,7 +91,8 @@ class _Reader:
         """What holds besides."""
         values = schema.get("enum", [schema["const"]] if "const" in schema else None)
         if values is not None and all(isinstance(value, str | int | float | bool | None) for value in values):
-            yield union(of_value(value) for value in values) or UNKNOWN
+            found = union(of_value(value) for value in values) or UNKNOWN
+            yield replace(found, kinds=found.kinds | NUMBERS) if found.can_be(NUMBERS) else found  # 5.0 equals 5
         yield from (self.read(part) for part in schema.get("allOf", ()))
         for keyword in ("anyOf", "oneOf"):
             if keyword in schema:

@@ -13,7 +13,7 @@ from typing import Any
 NULL, BOOLEAN, INTEGER, FLOAT, TEXT = "nothing", "a boolean", "a whole number", "a fraction", "a text"
 LIST, MAPPING, BYTES, TIME, METHOD = "a list", "a mapping", "bytes", "a time", "a method"
 
-EVENT, SCHEMA = "an event", "the schema of the data"
+EVENT, SCHEMA, TRANSFORM = "an event", "the schema of the data", "the transform before"
 """The owners of fields of which more is known than their names."""
 
 NUMBERS = frozenset({INTEGER, FLOAT})

@@ -90,16 +90,9 @@ class Conditions:
                 return self._of_test(node)
         return None
 
-    def comparisons(self, tree: nodes.Node) -> Iterator[Judgement]:
-        """The comparisons anywhere in a tree that are the same for every event."""
-        for part in [tree, *tree.find_all(nodes.Compare)]:
-            found = self._of_comparison(part)
-            if found is not None:
-                yield found
-
     def _all_of(self, node: nodes.Node) -> Judgement | None:
         parts = list(_parts(node, nodes.And))
-        judged = [self.judge(part) if part is not node else self._of_comparison(part) for part in parts]
+        judged = [self.judge(part) if part is not node else self.of_comparison(part) for part in parts]
         for judgement in judged:
             if judgement is not None and not judgement.truth:
                 return judgement
@@ -120,7 +113,8 @@ class Conditions:
             return Judgement(True, node, "for every value one of the two is true")
         return judged[0] if all(judged) else None
 
-    def _of_comparison(self, node: nodes.Node) -> Judgement | None:
+    def of_comparison(self, node: nodes.Node) -> Judgement | None:
+        """Of one comparison by what its sides can be, whatever stands around it."""
         if not isinstance(node, nodes.Compare) or len(node.ops) != 1:
             return None
         operation = node.ops[0].op

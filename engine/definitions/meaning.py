@@ -120,7 +120,7 @@ class _Reading:
 
     def _compare(self, path: Path, found: Parsed, inference: Inference) -> None:
         """Tells of comparisons that cannot depend on the event, although the whole does."""
-        for judgement in Conditions(inference).comparisons(found.tree):
+        for judgement in filter(None, map(Conditions(inference).of_comparison, found.comparisons)):
             start, end = extent(found.source, judgement.part)
             message = f"this comparison is always {str(judgement.truth).lower()}: {judgement.reason}"
             self._tell(path, Complaint("W402", message, start, end - start, judgement.hint))

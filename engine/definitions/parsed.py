@@ -28,6 +28,7 @@ class Parsed:
     names: frozenset[str]
     variables: frozenset[str]
     guarded: frozenset[str]
+    comparisons: tuple[nodes.Compare, ...]
 
     @classmethod
     def of(cls, source: str, tree: nodes.Node, value: nodes.Expr | None) -> Parsed:
@@ -35,7 +36,9 @@ class Parsed:
         parts = all_nodes(tree)
         names = names_of(source, parts)
         variables = frozenset(part.name for part in parts if isinstance(part, nodes.Name) and part.ctx == "store")
-        return cls(source, tree, value, names, variables, frozenset(name for part in parts for name in _guarded(part)))
+        guarded = frozenset(name for part in parts for name in _guarded(part))
+        comparisons = tuple(part for part in parts if isinstance(part, nodes.Compare))
+        return cls(source, tree, value, names, variables, guarded, comparisons)
 
 
 @lru_cache(maxsize=10_000)

@@ -4,13 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO_SECONDS ?= 0
 
-.PHONY: help demo test check format schemas bench clean
+.PHONY: help demo test check format schemas bench faults clean
 help:
 	@echo "make demo [DEMO_SECONDS=15]   the example app and the pipelines of pipelines/"
 	@echo "make test                     all tests"
 	@echo "make check                    format, lint, types, schemas up to date"
 	@echo "make schemas                  write schemas/ and docs/reference.md anew from the models"
 	@echo "make bench                    the measured comparisons of benchmarks/"
+	@echo "make faults                   brokers that die and networks that are cut: what is lost"
 
 demo: $(VENV)/run
 	@$(BIN)/python examples/demo/demo.py --seconds $(DEMO_SECONDS)
@@ -45,6 +46,9 @@ $(VENV)/develop: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[test,check]"
 	@touch $@ $(VENV)/run
+
+faults: $(VENV)/develop
+	$(BIN)/python -m benchmarks.faults
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

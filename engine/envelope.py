@@ -6,7 +6,7 @@ import reprlib
 from collections.abc import Mapping
 
 from bindings.contract import Received
-from engine.cloudevents import validate
+from engine.cloudevents import decode, validate
 from engine.definitions.pipeline import Envelope
 from engine.errors import Permanent
 from engine.event import JSON_TYPE, Attribute, Event, rfc3339
@@ -23,6 +23,18 @@ def sniff(data: bytes) -> str:
     except UnicodeDecodeError:
         return "application/octet-stream"
     return "text/plain"
+
+
+def _unwrapped(event: Event, received: Received) -> Event:
+    """A message in structured mode is the event that it holds (CloudEvents bindings for AMQP, Kafka, MQTT and NATS,
+    3.2); one that its binding has unwrapped already has a source.
+    """
+    if not event.content_type.lower().startswith("application/cloudevents") or "source" in received.attributes:
+        return event
+    held = decode({"content-type": event.content_type}, event.data or b"") or []
+    if len(held) != 1:
+        raise Permanent(f"one message must hold one event, not {len(held)}")
+    return held[0]
 
 
 class EnvelopeMaker:
@@ -60,7 +72,7 @@ class EnvelopeMaker:
         """The event as the definition wants it; raises `Permanent` when a template fails or the result is invalid."""
         if passage.arrival.refused is not None:
             raise passage.arrival.refused
-        event = passage.event
+        event = _unwrapped(passage.event, passage.arrival.received)
         if self._template is not None:
             values = self._template.evaluate(Scope(event, passage.metadata, self._env, now))
             for name, value in values.items():

@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from bindings.contract import Clock
 from engine.definitions.pipeline import Retry
-from engine.errors import JackfieldError, Retryable
+from engine.errors import EventError, JackfieldError, Retryable
+
+KEEP_TRYING = Retry(initial=0.2, max=10.0)  # for what must succeed before anything else happens
 
 
 def backoff(retry: Retry, tries: int, error: Retryable | None = None, draw: float | None = None) -> float:
@@ -24,6 +27,22 @@ def backoff(retry: Retry, tries: int, error: Retryable | None = None, draw: floa
     if retry.jitter:
         wait = wait / 2 + wait / 2 * (random.random() if draw is None else draw)
     return max(wait, (error.after if error else None) or 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class RetryRule:
+    """`statuses`: the HTTP statuses that are worth another try, whatever they mean elsewhere; None: the usual ones."""
+
+    retry: Retry
+    statuses: frozenset[int] | None = None
+
+    def allows(self, error: EventError, attempts: int) -> bool:
+        """Whether an event that failed with this error, after so many attempts, is tried again."""
+        if self.statuses is not None and error.status is not None:
+            worth = error.status in self.statuses
+        else:
+            worth = isinstance(error, Retryable)
+        return worth and attempts < self.retry.max_attempts
 
 
 async def insist(

@@ -85,10 +85,11 @@ class Binding:
                     given.add(name)  # once is enough
                     yield self._missing(name, use)
 
-    def secrets_in_clear(self) -> Iterator[Path]:
-        """Where the value of a field for secrets stands."""
+    def clear_secrets(self) -> Iterator[Path]:
+        """The paths of the secrets that stand in the clear."""
         names = secret_names(self.manifest.metadata)
-        return (entry.path for entry in self.entries if entry.name in names and not entry.is_reference)
+        in_clear = (entry for entry in self.entries if entry.is_given and not entry.is_reference)
+        yield from (entry.path for entry in in_clear if entry.name in names)
 
     def _missing(self, name: str, use: ComponentUse) -> Diagnostic:
         message = f"as an {use.direction}, {self.manifest.name} needs the metadata field `{name}`"

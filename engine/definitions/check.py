@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 from bindings.manifest import ComponentType
@@ -18,17 +19,19 @@ from engine.definitions.clear_secrets import check_secrets
 from engine.definitions.component import Component
 from engine.definitions.definition import Definition
 from engine.definitions.diagnostic import Diagnostic, Span
+from engine.definitions.document import Step
 from engine.definitions.findings import Findings
 from engine.definitions.folder import Folder, Located
 from engine.definitions.meaning import check_meaning
-from engine.definitions.metadata import Path
 from engine.definitions.model import Model, SecretKeyRef
 from engine.definitions.names import names_of
 from engine.definitions.pipeline import Pipeline
 from engine.definitions.places import Place, check_loops, place_of
 from engine.definitions.references import References, check_use
+from engine.definitions.resiliency_check import check_resiliency
 from engine.definitions.schema_files import SchemaFiles
 from engine.definitions.settings import resolve, written
+from engine.definitions.source import Source
 from engine.definitions.uses import ComponentUse, app_uses, component_uses
 from engine.secrets import SecretError, Secrets
 
@@ -36,12 +39,17 @@ from engine.secrets import SecretError, Secrets
 # No `repr` here: asyncio.run makes one of its result, and that of a thousand definitions takes a third of a second.
 @dataclass(frozen=True, slots=True, repr=False)
 class Definitions:
-    """What of a folder can run, by name: nothing in it has an error, or refers to what has one."""
+    """What of a folder can run, by name: nothing in it has an error, or refers to what has one.
 
+    `schemas`: the files of `validate` steps as they were checked, by the path that `schema_path` gives.
+    """
+
+    root: Path = Path()
     pipelines: Mapping[str, Located[Pipeline]] = field(default_factory=dict)
     apps: Mapping[str, Located[App]] = field(default_factory=dict)
     components: Mapping[str, Located[Component]] = field(default_factory=dict)
     others: Sequence[Located[Model]] = ()
+    schemas: Mapping[Path, Source] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -53,14 +61,17 @@ class Report:
     refused: Set[Definition] = frozenset()
 
 
-async def check(folder: Folder, *, secrets: bool = True) -> Report:
-    """Checks all definitions of a folder; `secrets`: whether each secret and variable must be there."""
-    checker = _Checker(folder, secrets)
+async def check(folder: Folder, *, secrets: bool = True, schemas: Mapping[Path, Source] | None = None) -> Report:
+    """Checks all definitions of a folder; `secrets`: whether each secret and variable must be there; `schemas`: files
+    of `validate` steps that count as given here, and not as they are on the disk.
+    """
+    checker = _Checker(folder, secrets, schemas or {})
     try:
         await checker.check_components()
         await checker.check_apps()
         checker.check_pipelines()
         checker.check_subscriptions()
+        checker.check_resiliencies()
         checker.check_loops()
         checker.check_secrets()
     finally:
@@ -71,20 +82,21 @@ async def check(folder: Folder, *, secrets: bool = True) -> Report:
 class _Checker:
     """In the order of dependence, so that what refers to a definition knows whether that has an error."""
 
-    def __init__(self, folder: Folder, with_secrets: bool) -> None:
+    def __init__(self, folder: Folder, with_secrets: bool, schemas: Mapping[Path, Source]) -> None:
         self._folder = folder
         self._kinds: dict[str, list[Definition]] = defaultdict(list)
         for definition in folder.definitions:
             self._kinds[definition.kind].append(definition)
         self._found = Findings(folder.definitions)
-        self._names, repeated = names_of(folder)
+        names, repeated = names_of(folder)
         for definition, diagnostic in repeated:
             self._found.add(definition, [diagnostic])
         self._bindings: dict[Definition, Binding] = {}
-        self._references = References(self._names, self._found, self._bindings)
-        self._schema_files = SchemaFiles()
+        self._names = names
+        self._references = References(names, self._found, self._bindings)
+        self._schema_files = SchemaFiles(schemas)
         self._settings: dict[str, Metadata | None] = {}  # by the names of bindings
-        self._clear_secrets: dict[Definition, list[Path]] = defaultdict(list)
+        self._clear_secrets: dict[Definition, list[tuple[Step, ...]]] = defaultdict(list)
         self._secret_lines: set[tuple[str, int]] = set()
         self._stores: dict[str, Located[Component]] = {}
         self.secrets = Secrets(self._stores, None, SystemClock())
@@ -158,6 +170,10 @@ class _Checker:
         for subscription in self._kinds["Subscription"]:
             self._found.add(subscription, self._references.check_pubsub(subscription.document))
 
+    def check_resiliencies(self) -> None:
+        for resiliency in self._kinds["Resiliency"]:
+            self._found.add(resiliency, check_resiliency(resiliency.document, self._names))
+
     def check_pipelines(self) -> None:
         for pipeline in self._kinds["Pipeline"]:
             for use in self._uses[pipeline]:
@@ -221,7 +237,7 @@ class _Checker:
                 self._hide(diagnostic.span)
 
     def _note_secrets(self, definition: Definition, binding: Binding) -> None:
-        for path in binding.secrets_in_clear():
+        for path in binding.clear_secrets():
             self._clear_secrets[definition].append(path)
             self._hide(binding.document.span(path))
 
@@ -254,7 +270,8 @@ class _Checker:
                 good[definition.kind][definition.name] = located
             else:
                 others.append(located)
-        return Definitions(good["Pipeline"], good["App"], good["Component"], others)
+        root, schemas = self._folder.root, self._schema_files.sources
+        return Definitions(root, good["Pipeline"], good["App"], good["Component"], others, schemas)
 
 
 def _check_environment(pipeline: Definition) -> Iterator[Diagnostic]:

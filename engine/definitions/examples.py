@@ -80,7 +80,9 @@ spec:
       window: 24h
       key: event.id
       most: 1000000
-    deadLetter: store
+    # A customer whose event is dead-lettered waits for a person, the others go on.
+    onDeadLetter: park
+    deadLetter: store # or an output: {binding: failures}
 """,
     "App": """\
 apiVersion: jackfield/v1
@@ -141,9 +143,20 @@ metadata:
   name: resiliency
 spec:
   policies:
+    timeouts:
+      short: 5s
     retries:
       often: {policy: constant, duration: 5s, maxRetries: 10}
+      patient:
+        policy: exponential
+        maxInterval: 60s
+        maxRetries: -1 # without end
+        matching: {httpStatusCodes: "429,500-599"}
+    circuitBreakers:
+      careful: {trip: consecutiveFailures >= 5, timeout: 30s}
   targets:
+    apps:
+      thumbnailer: {timeout: short, retry: patient, circuitBreaker: careful}
     components:
       orders-api:
         outbound: {retry: often}

@@ -64,7 +64,8 @@ def _fed(
 
 
 def _passes_all(use: ComponentUse) -> bool:
-    return not _has_step(use.pipeline, "filter") and use.document.get((*use.path[:-1], "when")) is None
+    is_output = use.path[:2] == ("spec", "outputs")  # and not where only dead letters go
+    return is_output and not _has_step(use.pipeline, "filter") and use.document.get((*use.path[:-1], "when")) is None
 
 
 def _has_step(pipeline: Definition, kind: str) -> bool:

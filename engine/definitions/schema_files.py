@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +26,14 @@ _DATA = frozenset({"const", "enum", "examples", "default"})  # what is below the
 
 
 class SchemaFiles:
-    """Reads and checks each file once, however many steps name it."""
+    """Reads and checks each file once, however many steps name it. `sources`: what was read, and what is `given`, which
+    counts whatever is on the disk.
+    """
 
-    def __init__(self) -> None:
-        self._files: dict[Path, tuple[Any, list[Diagnostic]]] = {}
+    def __init__(self, given: Mapping[Path, Source]) -> None:
+        self.sources: dict[Path, Source] = dict(given)
+        self._found: dict[Path, list[Diagnostic]] = {}
+        self._loaded: dict[Path, Any] = {}
         self._sound: dict[tuple[Definition, int], Any] = {}
 
     def check(self, pipeline: Definition) -> Iterator[Diagnostic]:
@@ -52,28 +56,40 @@ class SchemaFiles:
         return self._sound.get((pipeline, step))
 
     def _of_file(self, document: Document, path: Sequence[Step], name: str) -> tuple[Any, list[Diagnostic]]:
-        file = document.path.parent / name
-        if not os.path.isfile(file):  # unlike Path's, it takes any text
+        file = schema_path(document, name)
+        if file not in self.sources and not os.path.isfile(file):  # unlike Path's, it takes any text
             message = f"{name!r} is a folder" if os.path.isdir(file) else f"there is no file {name!r}"
             return None, [document.error("E508", message, path, _files_near(file))]
-        if file not in self._files:
-            documents: list[Document] = []
-            wrong = list(_check_file(file, documents))
-            self._files[file] = documents[0].value if documents else None, wrong
-        schema, found = self._files[file]
+        if file not in self._found:
+            self._found[file] = list(self._read(file))
+        found = self._found[file]
         if not found:
-            return schema, []
+            if file not in self._loaded:
+                self._loaded[file] = load_schema(self.sources[file])
+            return self._loaded[file], []
         message = f"the schema {name!r} has an error"
         refused = document.error("E303", message, path, related=found[0].span, related_message="the error is here")
-        return schema, [*found, refused]
+        return None, [*found, refused]
+
+    def _read(self, file: Path) -> Iterator[Diagnostic]:
+        source = self.sources.get(file) or read_source(file)
+        if isinstance(source, Diagnostic):
+            yield source
+            return
+        self.sources[file] = source
+        yield from _check_source(source)
 
 
-def load_schema(path: Path) -> Any:
+def schema_path(document: Document, name: str) -> Path:
+    """The file that a `validate` step names: relative to the file of its pipeline."""
+    return document.path.parent / name
+
+
+def load_schema(source: Source) -> Any:
     """The schema of a file that has been checked."""
-    text = path.read_text(encoding="utf-8-sig")
-    if path.suffix == ".json":
-        return json.loads(text)
-    return yaml.parse(Source(path, str(path), text))[0][0].value
+    if source.path.suffix == ".json":
+        return json.loads(source.text)
+    return yaml.parse(source)[0][0].value
 
 
 def _files_near(file: Path) -> str:
@@ -84,13 +100,8 @@ def _files_near(file: Path) -> str:
     return close_match(file.name, names) or f"it was looked for in {file.parent}"
 
 
-def _check_file(file: Path, read: list[Document]) -> Iterator[Diagnostic]:
-    """Adds to `read` what the file holds."""
-    source = read_source(file)
-    if isinstance(source, Diagnostic):
-        yield source
-        return
-    if file.suffix == ".json":
+def _check_source(source: Source) -> Iterator[Diagnostic]:
+    if source.path.suffix == ".json":
         try:
             json.loads(source.text)
         except json.JSONDecodeError as error:
@@ -100,7 +111,6 @@ def _check_file(file: Path, read: list[Document]) -> Iterator[Diagnostic]:
             yield source.error("E108", "the file is nested too deeply", source.span(1, 1), "nest it less")
             return
     documents, diagnostics = yaml.parse(source)
-    read += documents
     yield from diagnostics
     if len(documents) > 1:
         yield documents[1].error("E509", "a schema is one document, and this is a second one", ())

@@ -164,3 +164,40 @@ def test_content_type_is_guessed_from_the_data(data: bytes, content_type: str) -
 )
 def test_instant_is_written_as_rfc_3339(seconds: float, text: str) -> None:
     assert rfc3339(seconds) == text
+
+
+STRUCTURED = (
+    b'{"specversion":"1.0","id":"7","source":"/shop","type":"order","datacontenttype":"text/plain","data":"hello"}'
+)
+JSON_FORMAT = {"datacontenttype": "application/cloudevents+json; charset=utf-8"}
+
+
+def test_message_in_structured_mode_is_the_event_in_it() -> None:
+    event = completed(maker(subject="{{ event.type }}-{{ data }}"), received(STRUCTURED, JSON_FORMAT))
+    assert (event.id, event.source, event.type, event.data) == ("7", "/shop", "order", b"hello")
+    assert event.attributes["subject"] == "order-hello"
+
+
+def test_message_in_structured_mode_is_kept_as_it_came_for_a_dead_letter() -> None:
+    assert maker().plain(received(STRUCTURED, JSON_FORMAT), NOW).data == STRUCTURED
+
+
+def test_event_that_its_binding_has_unwrapped_may_hold_an_event() -> None:
+    attributes = {**JSON_FORMAT, "source": "/archive", "type": "archived"}
+    assert completed(maker(), received(STRUCTURED, attributes)).data == STRUCTURED
+
+
+@pytest.mark.parametrize(
+    ("content_type", "data", "problem"),
+    [
+        ("application/cloudevents+json", b"{", "is not JSON"),
+        ("application/cloudevents+json", b'{"id":"1"}', "attribute 'source' is missing"),
+        ("application/cloudevents-batch+json", b"[]", "one message must hold one event, not 0"),
+        ("application/cloudevents+avro", b"", "is not supported"),
+    ],
+)
+def test_message_that_claims_to_be_an_event_and_is_none_is_refused(
+    content_type: str, data: bytes, problem: str
+) -> None:
+    with pytest.raises(Permanent, match=problem):
+        completed(maker(), received(data, {"datacontenttype": content_type}))

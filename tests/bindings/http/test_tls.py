@@ -2,11 +2,8 @@ from __future__ import annotations
 
 import shutil
 import ssl
-import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,29 +17,14 @@ from bindings.http.tls import make_tls
 from engine.clock import VirtualClock
 from engine.errors import DefinitionError, EventError, Unavailable
 from tests.bindings.fakes import operation
+from tests.bindings.keys import Keys, make_keys
 
 pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="openssl makes the certificates")
 
 
-@dataclass
-class Keys:
-    """One certificate for all parts: the authority, the server and the client."""
-
-    certificate: Path
-    key: Path
-    locked_key: Path
-
-
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
-    folder = tmp_path_factory.mktemp("keys")
-    keys = Keys(folder / "certificate.pem", folder / "key.pem", folder / "locked.pem")
-    make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=test -days 2"
-    make += f" -addext subjectAltName=IP:127.0.0.1 -out {keys.certificate} -keyout {keys.key}"
-    lock = f"openssl pkey -in {keys.key} -aes128 -passout pass:secret -out {keys.locked_key}"
-    for command in (make, lock):
-        subprocess.run(command.split(), check=True, capture_output=True)
-    return keys
+    return make_keys(tmp_path_factory.mktemp("keys"), "test")
 
 
 @asynccontextmanager
@@ -54,7 +36,7 @@ async def serving(keys: Keys) -> AsyncIterator[str]:
 
     app = web.Application()
     app.router.add_post("/", answer)
-    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(keys.certificate))
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(keys.authority))
     tls.load_cert_chain(keys.certificate, keys.key)
     tls.verify_mode = ssl.CERT_REQUIRED
     server = TestServer(app)
@@ -73,9 +55,10 @@ async def post(url: str, **metadata: Any) -> Result | EventError:
 
 @pytest.mark.parametrize("as_pem", [False, True])
 async def test_certificates_are_files_or_pem(keys: Keys, as_pem: bool) -> None:
-    certificate, key = (path.read_text() if as_pem else str(path) for path in (keys.certificate, keys.key))
+    paths = (keys.authority, keys.certificate, keys.key)
+    authority, certificate, key = (path.read_text() if as_pem else str(path) for path in paths)
     async with serving(keys) as url:
-        result = await post(url, MTLSRootCA=certificate, MTLSClientCert=certificate, MTLSClientKey=key)
+        result = await post(url, MTLSRootCA=authority, MTLSClientCert=certificate, MTLSClientKey=key)
     assert isinstance(result, Result)
     assert result.data == b"hello"
 
@@ -89,7 +72,7 @@ async def test_server_that_is_not_trusted_is_unavailable(keys: Keys) -> None:
 
 async def test_client_without_a_certificate_gets_nothing(keys: Keys) -> None:
     async with serving(keys) as url:
-        assert isinstance(await post(url, MTLSRootCA=str(keys.certificate)), EventError)
+        assert isinstance(await post(url, MTLSRootCA=str(keys.authority)), EventError)
 
 
 @pytest.mark.parametrize(

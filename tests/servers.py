@@ -1,0 +1,64 @@
+"""Servers that tests talk to: found on this machine, or installed, or the tests are skipped with one line.
+
+Each test session starts private instances of them, on free loopback ports, with their data in a temporary folder.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+
+def require(package: str, *places: str) -> Path:
+    """The binary at the first of `places` (names on the PATH, or paths that may hold `*`) that is there.
+
+    Root on Debian installs the package when there is none. Otherwise the test is skipped, and with CI=true it fails.
+    """
+    found = _find(places)
+    if found is None and _install(package):
+        found = _find(places)
+    if found is not None:
+        return found
+    reason = f"{package} is not installed"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+def _find(places: tuple[str, ...]) -> Path | None:
+    for place in places:
+        if "/" not in place:
+            on_path = shutil.which(place)
+            if on_path is not None:
+                return Path(on_path)
+        else:
+            matches = sorted(Path("/").glob(place.lstrip("/")))
+            if matches:
+                return matches[-1]  # the newest version
+    return None
+
+
+@functools.cache
+def _install(package: str) -> bool:
+    apt = shutil.which("apt-get")
+    if apt is None or os.geteuid() != 0:
+        return False
+    # Debian starts what it installs, unless this says no: the tests use no instance of the system.
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+    for arguments in (["update"], ["install", "--yes", "--no-install-recommends", package]):
+        subprocess.run([apt, "--quiet", *arguments], env=environment, check=False, capture_output=True)
+    return True

@@ -24,7 +24,8 @@ class Endpoint:
     def __init__(self, breaker: Breaker) -> None:
         self.breaker = breaker
         self.limit = AdaptiveLimit()
-        self.probe_at = 0.0  # seconds since the epoch: one probe at a time, over all pipelines
+        self._probe_at = 0.0  # seconds since the epoch: one probe at a time, over all pipelines
+        self._longest = 0.0  # seconds, of the waits for a probe
         self._before = 0
         self._watchers: list[Watcher] = []
 
@@ -36,6 +37,15 @@ class Endpoint:
     def unwatch(self, watcher: Watcher) -> None:
         if watcher in self._watchers:
             self._watchers.remove(watcher)
+
+    def put_off_probe(self, now: float, wait: float) -> None:
+        self._probe_at = max(now + wait, self._probe_at)
+        self._longest = max(wait, self._longest)
+
+    def until_probe(self, now: float) -> float:
+        """Seconds; never more than was asked for, although the clock may have been set back."""
+        self._probe_at = min(self._probe_at, now + self._longest)
+        return self._probe_at - now
 
     def answered(self) -> None:
         self.limit.answered()

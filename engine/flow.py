@@ -19,6 +19,7 @@ from engine.definitions.pipeline import Delivery
 from engine.endpoint import Endpoint
 from engine.errors import EventError, Permanent, Retryable, Unavailable
 from engine.event import Event
+from engine.faults import reach
 from engine.observer import Counts, Observer
 from engine.passage import Passage
 from engine.retry import RetryRule, backoff
@@ -66,7 +67,7 @@ class Flow:
         self.counts = counts
         usual = RetryRule(delivery.retry)
         self._rules = [rule or usual for rule in rules] or [usual] * len(stages)
-        self._letters = letters
+        self.letters = letters
         self._observer = observer
         self.waits: Waits
 
@@ -75,6 +76,7 @@ class Flow:
         while batch:
             at = batch[0].stage
             if at == len(self.stages):
+                reach("after-outputs")
                 self.end(batch, Outcome.DONE)
                 return
             stage = self.stages[at]
@@ -194,7 +196,8 @@ class Flow:
 
     async def _dead_letter(self, at: int, dead: Sequence[tuple[Passage, EventError]]) -> None:
         stage = self.stages[at].name
-        letters = await self._letters.keep(stage, dead)
+        letters = await self.letters.keep(stage, dead)
+        reach("after-dead-letter")
         for letter, (passage, error) in zip(letters, dead, strict=True):
             self._observer.dead_lettered(self.pipeline, stage, passage, error, letter.id)
             self.end([passage], Outcome.DEAD_LETTERED, error)

@@ -74,8 +74,9 @@ class PipelineRun:
 
     @property
     def problem(self) -> str:
-        """Why nothing is read, or an empty text."""
-        return self._reader.problem
+        """Why nothing is read, acknowledged or kept as a dead letter, or an empty text."""
+        parts = (self._reader, self._settler, self.flow.letters, self._replay_reader, self._replay_settler)
+        return next((part.problem for part in parts if part.problem), "")
 
     @property
     def under_way(self) -> int:

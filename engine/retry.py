@@ -45,17 +45,32 @@ class RetryRule:
         return worth and attempts < self.retry.max_attempts
 
 
-async def insist(
-    action: Callable[[], Awaitable[None]], retry: Retry, clock: Clock, log: logging.Logger, what: str
-) -> None:
-    """Repeats what must succeed before anything else happens, however long it takes. `what` heads the log line."""
-    tries = 0
-    while True:
-        try:
-            return await action()
-        except Exception as error:
-            tries += 1
-            wait = backoff(retry, tries)
-            bug = None if isinstance(error, JackfieldError) else error
-            log.warning("%s, next try in %.1f s: %s", what, wait, error, exc_info=bug)
-            await clock.sleep(wait)
+class Insistence:
+    """Repeats what must succeed before anything else happens, however long it takes.
+
+    `only`: what is waited for, all else is raised. `problem` says why it does not succeed.
+    """
+
+    def __init__(self, retry: Retry, clock: Clock, log: logging.Logger, only: type[Exception] = Exception) -> None:
+        self.problem = ""
+        self._only = only
+        self._retry = retry
+        self._clock = clock
+        self._log = log
+
+    async def on(self, action: Callable[[], Awaitable[None]], what: str) -> None:
+        """`what` heads the log line."""
+        tries = 0
+        while True:
+            try:
+                await action()
+            except self._only as error:
+                tries += 1
+                wait = backoff(self._retry, tries)
+                self.problem = f"{what}: {str(error) or type(error).__name__}"
+                bug = None if isinstance(error, JackfieldError) else error
+                self._log.warning("%s, next try in %.1f s: %s", what, wait, error, exc_info=bug)
+                await self._clock.sleep(wait)
+            else:
+                self.problem = ""
+                return

@@ -61,8 +61,7 @@ class Waiting:
     def park(self, at: int, batch: list[Passage], wait: float) -> None:
         """Keeps a batch until the breaker of the stage `at` lets it; no probe is sent in the next `wait` seconds."""
         self._parked.setdefault(at, deque()).extend(batch)
-        endpoint = self._endpoint(at)
-        endpoint.probe_at = max(self._clock.now() + wait, endpoint.probe_at)
+        self._endpoint(at).put_off_probe(self._clock.now(), wait)
         if at not in self._probers and not self.stopping:
             self._probers[at] = self._start(self._probe(at))
 
@@ -82,11 +81,12 @@ class Waiting:
         A pipeline that has nothing to probe with asks its input for one event, and leaves the turn to the others.
         """
         endpoint, breaker = self._endpoint(at), self._endpoint(at).breaker
-        sent, next_look = 0, 0.0
+        sent, pause = 0, 0.0
         while True:
-            while (wait := max(endpoint.probe_at, next_look) - self._clock.now()) > 0:
+            await self._clock.sleep(pause)
+            while (wait := endpoint.until_probe(self._clock.now())) > 0:
                 await self._clock.sleep(wait)
-            next_look = self._clock.now() + breaker.next_probe()
+            pause = breaker.next_probe()
             if endpoint.limit.under_way:  # a probe hangs: another one would hang beside it
                 continue
             parked = self._parked.get(at)
@@ -94,7 +94,7 @@ class Waiting:
             breaker.probes = 1
             if parked and (sent < len(parked) or asked_for_fresh):
                 sent += 1
-                endpoint.probe_at = next_look
+                endpoint.put_off_probe(self._clock.now(), pause)
                 self.resume([parked.popleft()])
             else:
                 self._read_one()

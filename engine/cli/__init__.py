@@ -65,6 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"there is no command {arguments[0]!r} ({hint})")
     try:
         parsed = _parsed(parser, chosen, arguments)
+        _arm()
         return _load(parsed.command).run(parsed)
     except JackfieldError as error:
         print(f"jackfield: error: {error}", file=sys.stderr)
@@ -74,6 +75,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: `jackfield … | head`
         return EXIT_OK
+
+
+def _arm() -> None:
+    if os.environ.get("JACKFIELD_FAULT"):
+        from engine.faults import arm
+
+        arm()
 
 
 def _parsed(

@@ -278,6 +278,17 @@ async def test_retry_after_puts_off_the_probe() -> None:
     assert len(app.calls) == 6
 
 
+async def test_clock_that_is_set_back_does_not_put_off_the_probe() -> None:
+    app = App(failing(unavailable, ids(5), times=1))
+    rig = Rig(app, failures=5)
+    rig.start(*ids(5))
+    await rig.pass_time(1)
+    assert rig.run.paused
+    rig.clock.set(-3600)
+    await rig.pass_time(10)
+    assert len(rig.input.settled) == 5
+
+
 async def test_outage_of_an_output_does_not_repeat_the_call() -> None:
     app = App()
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable
+
+import psycopg
 
 from bindings.contract import Clock
 from bindings.postgresql.server import Server
@@ -19,27 +22,35 @@ _NOT_EMPTY = """
 
 
 class Arrivals:
+    """What the queues of one engine share. `abandoned`: the claims that a closed one could not give back."""
+
     def __init__(self, server: Server, clock: Clock) -> None:
+        self.abandoned: dict[int, int] = {}
         self._server = server
         self._clock = clock
-        self._waiting: dict[str, asyncio.Future[None]] = {}
+        self._arrivals: dict[str, asyncio.Future[None]] = {}
+        self._readers: Counter[str] = Counter()
         self._looking: asyncio.Task[None] | None = None
 
     def arrival(self, queue: str) -> asyncio.Future[None]:
-        """Done when there may be something in the queue that was not there before."""
-        if queue not in self._waiting:
-            self._waiting[queue] = asyncio.get_running_loop().create_future()
-        return self._waiting[queue]
+        """Done when there may be something in the queue that was not there before; to be given to `wait`."""
+        if queue not in self._arrivals:
+            self._arrivals[queue] = asyncio.get_running_loop().create_future()
+        return self._arrivals[queue]
 
-    async def wait(self, arrival: asyncio.Future[None]) -> None:
+    async def wait(self, queue: str, arrival: asyncio.Future[None]) -> None:
+        self._readers[queue] += 1
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look())
-        await asyncio.wait({arrival})
+        try:
+            await asyncio.wait({arrival})
+        finally:
+            self._readers[queue] -= 1
 
     def announce(self, queues: Iterable[str]) -> None:
         for queue in queues:
-            arrival = self._waiting.pop(queue, None)
-            if arrival is not None and not arrival.done():
+            arrival = self._arrivals.pop(queue, None)
+            if arrival is not None:
                 arrival.set_result(None)
 
     async def close(self) -> None:
@@ -48,13 +59,13 @@ class Arrivals:
             await asyncio.gather(self._looking, return_exceptions=True)
 
     async def _look(self) -> None:
-        while self._waiting:
+        """Ends when nobody waits any more."""
+        while queues := list(+self._readers):
             await self._clock.sleep(_LOOK_EVERY)
-            queues = list(self._waiting)
             try:
                 async with self._server.connection() as connection:
                     rows = await (await connection.execute(_NOT_EMPTY, (queues,))).fetchall()
-            except Unavailable:
+            except (Unavailable, psycopg.Error):
                 self.announce(queues)  # the readers find out themselves
             else:
                 self.announce(queue for (queue,) in rows)

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from bindings.postgresql.server import Connection
-from bindings.postgresql.text import read, written
+from bindings.postgresql.text import folded, read, written
 from bindings.store import DeadLetter, LetterQuery
 from engine.event import Event
 
@@ -80,7 +80,7 @@ def _conditions(which: LetterQuery) -> tuple[str, dict[str, object]]:
     given = {name: value for name, value in asdict(which).items() if value is not None}
     where = " AND ".join(_CONDITIONS[name] for name in given) or "true"
     if which.error is not None:
-        given["error"] = written(which.error.casefold())
+        given["error"] = folded(which.error)
     if which.key is not None:
         given["key"] = written(which.key)
     return where, given
@@ -103,7 +103,7 @@ def _row(letter: DeadLetter) -> tuple[object, ...]:
         letter.attempts,
         letter.time,
         None if letter.key is None else written(letter.key),
-        written(letter.error.casefold()),
+        folded(letter.error),
     )
 
 

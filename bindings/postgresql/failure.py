@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import psycopg
-import psycopg_pool
 
 from engine.errors import DefinitionError, JackfieldError, NotReady, Unavailable
 
@@ -30,9 +29,10 @@ def opening_failure(error: psycopg.Error, shown: str) -> JackfieldError:
 
 def failure(error: Exception, shown: str) -> Exception:
     """`Unavailable` for what the server or the network is to blame for; anything else is a bug and stays as it is."""
-    if isinstance(error, psycopg_pool.PoolTimeout):
+    if isinstance(error, TimeoutError):
         return Unavailable(f"PostgreSQL at {shown} does not answer")
-    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | psycopg.errors.DiskFull):
+    # Among the internal ones are data that is damaged, and a server that has become a standby and is read-only.
+    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | psycopg.InternalError):
         return Unavailable(f"PostgreSQL at {shown} does not answer: {_text(error)}")
     return error
 

@@ -9,7 +9,7 @@ from typing import Any
 from bindings.contract import Clock, Outcome, Received, Settled
 from bindings.postgresql.arrivals import Arrivals
 from bindings.postgresql.server import Connection, Server
-from bindings.postgresql.text import read, written
+from bindings.postgresql.text import key, read, written
 from bindings.store import Message
 from engine.errors import NotReady, Retryable
 
@@ -17,8 +17,8 @@ _VISIBILITY = 30.0  # seconds after which another engine may take over what was 
 _BATCH_BYTES = 2**25  # a batch ends with the message that exceeds it, so that large messages do not fill the memory
 
 _PUT = """
-    INSERT INTO jackfield.messages (queue, id, data, attributes, metadata)
-    SELECT %s, * FROM unnest(%s::text[], %s::bytea[], %s::text[], %s::text[]) ON CONFLICT DO NOTHING
+    INSERT INTO jackfield.messages (queue, key, id, data, attributes, metadata)
+    SELECT %s, * FROM unnest(%s::text[], %s::text[], %s::bytea[], %s::text[], %s::text[]) ON CONFLICT DO NOTHING
 """
 # `SKIP LOCKED`: readers take different messages and do not wait for each other.
 _CLAIM = """
@@ -44,17 +44,17 @@ _UNDO = (
 )
 _RENEW = (
     "UPDATE jackfield.messages SET visible_at = clock_timestamp() + make_interval(secs => %(visibility)s) "  # noqa: S608
-    f"WHERE {_OURS}"
+    f"WHERE {_OURS} AND visible_at > '-infinity'"  # what was released in the meantime stays so
 )
 
 
 async def put(connection: Connection, queue: str, messages: Sequence[Message]) -> None:
     """A message is left out when the queue already holds its id."""
     rows = [
-        (written(one.id), one.data, json.dumps(dict(one.attributes)), json.dumps(dict(one.metadata)))
+        (key(one.id), written(one.id), one.data, json.dumps(dict(one.attributes)), json.dumps(dict(one.metadata)))
         for one in messages
     ]
-    columns: Iterable[Any] = zip(*rows, strict=True) if rows else ((), (), (), ())
+    columns: Iterable[Any] = zip(*rows, strict=True) if rows else [()] * 5
     await connection.execute(_PUT, (queue, *(list(column) for column in columns)))
 
 
@@ -89,7 +89,7 @@ class PostgresQueue:
                 arrival = self._arrivals.arrival(self._name)
                 if received := await self._claim(limit):
                     return received
-                await self._arrivals.wait(arrival)
+                await self._arrivals.wait(self._name, arrival)
         except Retryable as error:
             raise NotReady(str(error)) from error
 
@@ -105,7 +105,7 @@ class PostgresQueue:
             if released:
                 await self._change(_RELEASE, released)
                 self._arrivals.announce([self._name])
-        except Retryable:
+        except BaseException:  # cancelled, too: the statement may fail without us
             self._held.update(finished | released)
             raise
 
@@ -117,13 +117,23 @@ class PostgresQueue:
             self._renewal = None  # it may be read again
         if self._undoing is not None:
             await self._undoing
-        held, self._held = self._held, {}
-        if held:
-            with suppress(Retryable):  # the claims expire
-                await self._change(_RELEASE, held)
-                self._arrivals.announce([self._name])
+        self._arrivals.abandoned.update(self._held)
+        self._held.clear()
+        with suppress(Retryable):
+            await self._take_back()
+
+    async def _take_back(self) -> None:
+        """What a reader of this engine could not give back comes before what is new, and so in its order."""
+        if abandoned := dict(self._arrivals.abandoned):
+            await self._change(_RELEASE, abandoned)
+            for seq in abandoned:
+                self._arrivals.abandoned.pop(seq, None)
+            self._arrivals.announce([self._name])
 
     async def _claim(self, limit: int) -> Sequence[Received]:
+        if self._undoing is not None:
+            await asyncio.shield(self._undoing)  # what it puts back comes first
+        await self._take_back()
         claiming = asyncio.ensure_future(self._claimed(limit))
         try:
             received = await asyncio.shield(claiming)
@@ -160,8 +170,9 @@ class PostgresQueue:
     async def _renew(self) -> None:
         while True:
             await self._clock.sleep(self._visibility / 3)
-            with suppress(Retryable):  # two more attempts before the claims expire
-                await self._change(_RENEW, dict(self._held))
+            if self._held:
+                with suppress(Retryable):  # two more attempts before the claims expire
+                    await self._change(_RENEW, dict(self._held))
 
     async def _change(self, statement: str, claims: Mapping[int, int]) -> None:
         parameters = {

@@ -9,12 +9,12 @@ from bindings.postgresql import dead_letters
 from bindings.postgresql.arrivals import Arrivals
 from bindings.postgresql.queue import PostgresQueue, put
 from bindings.postgresql.server import Server
-from bindings.postgresql.text import read, written
+from bindings.postgresql.text import key, read, written
 from bindings.store import ALL_LETTERS, DeadLetter, LetterQuery, Message
 from engine.errors import DefinitionError
 
 _SET_MARKS = """
-    INSERT INTO jackfield.marks (scope, key, value) SELECT %s, * FROM unnest(%s::text[], %s::text[])
+    INSERT INTO jackfield.marks (scope, key, name, value) SELECT %s, * FROM unnest(%s::text[], %s::text[], %s::text[])
     ON CONFLICT (scope, key) DO UPDATE SET value = excluded.value
 """
 _COMMITTED = "SELECT key FROM jackfield.ledger WHERE scope = %s AND key = ANY (%s) AND committed_at >= %s"
@@ -73,8 +73,8 @@ class PostgresStore:
 
     async def marks(self, scope: str) -> dict[str, str]:
         async with self._server.connection() as connection:
-            found = await connection.execute("SELECT key, value FROM jackfield.marks WHERE scope = %s", (scope,))
-            return {read(key): read(value) for key, value in await found.fetchall()}
+            found = await connection.execute("SELECT name, value FROM jackfield.marks WHERE scope = %s", (scope,))
+            return {read(name): read(value) for name, value in await found.fetchall()}
 
     async def set_marks(self, scope: str, marks: Mapping[str, str]) -> None:
         async with self._server.connection() as connection:
@@ -83,7 +83,7 @@ class PostgresStore:
     async def drop_marks(self, scope: str, keys: Sequence[str]) -> None:
         async with self._server.connection() as connection:
             drop = "DELETE FROM jackfield.marks WHERE scope = %s AND key = ANY (%s)"
-            await connection.execute(drop, (scope, [written(key) for key in keys]))
+            await connection.execute(drop, (scope, list(map(key, keys))))
 
     async def add_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
         async with self._server.connection() as connection:
@@ -122,17 +122,17 @@ class PostgresStore:
             return await dead_letters.count(connection, which)
 
     async def claim(self, scope: str, keys: Sequence[str], now: float, since: float) -> Sequence[bool]:
-        texts = [written(key) for key in keys]
+        texts = list(map(key, keys))
         async with self._server.connection() as connection, connection.transaction():
             found = await connection.execute(_COMMITTED, (scope, texts, since))
-            committed = {key for (key,) in await found.fetchall()}
-            claimed = list(dict.fromkeys(text for text in texts if text not in committed))
+            committed = {text for (text,) in await found.fetchall()}
+            claimed = sorted(set(texts) - committed)
             await connection.execute(_CLAIM, {"scope": scope, "keys": claimed, "now": now, "since": since})
         return [text in committed for text in texts]
 
     async def commit(self, scope: str, keys: Sequence[str], now: float) -> None:
-        # Without repeats: one statement cannot change a row twice.
-        parameters = {"scope": scope, "keys": list(dict.fromkeys(map(written, keys))), "now": now}
+        # Without repeats: one statement cannot change a row twice. Sorted: two engines lock them in the same order.
+        parameters = {"scope": scope, "keys": sorted(set(map(key, keys))), "now": now}
         async with self._server.connection() as connection:
             await connection.execute(_COMMIT, parameters)
 
@@ -156,5 +156,11 @@ class PostgresStore:
         raise DefinitionError("a PostgreSQL store is copied with PostgreSQL's own tool", hint=hint)
 
 
-def _marks(scope: str, marks: Mapping[str, str]) -> tuple[str, list[str], list[str]]:
-    return scope, [written(key) for key in marks], [written(value) for value in marks.values()]
+def _marks(scope: str, marks: Mapping[str, str]) -> tuple[str, list[str], list[str], list[str]]:
+    names = sorted(marks)  # two engines lock them in the same order
+    return (
+        scope,
+        [key(name) for name in names],
+        [written(name) for name in names],
+        [written(marks[name]) for name in names],
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -149,6 +150,27 @@ async def test_keys_are_apart_whatever_is_in_them(store: Store) -> None:
     await store.commit("s", keys, now=3.0)
     assert all(await store.claim("s", keys, now=4.0, since=0.0))
     assert (await store.stats())["deduplication keys"] == len(keys)
+
+
+async def test_names_and_ids_may_be_long(store: Store) -> None:
+    draw = random.Random(1)  # what is repeated would be made short again
+    one = "".join(chr(draw.randint(0x4E00, 0x9FFF)) for _ in range(10_000))
+    names = [one, one + "x", one[:500]]
+    await store.set_marks("s", {name: name for name in names})
+    assert await store.marks("s") == {name: name for name in names}
+    await store.commit("s", names[:1], now=1.0)
+    assert await store.claim("s", names, now=2.0, since=0.0) == [True, False, False]
+    await store.add_dead_letters([replace(letter("1"), key=one), replace(letter("2"), key=names[1])])
+    assert [found.id for found in await store.dead_letters(LetterQuery(key=one))] == ["1"]
+    await store.queue("q").put([Message(name, b"") for name in [*names, one]])
+    assert [message.id for message in await store.queue("q").read(10)] == names
+
+
+async def test_error_is_found_by_its_words_whatever_else_is_in_it(store: Store) -> None:
+    await store.add_dead_letters([replace(letter("1"), error="C:\\Grüße: \0 no")])
+    for part in ("GRÜSSE", "c:\\g", "\\", ":"):
+        assert await store.count_dead_letters(LetterQuery(error=part)) == 1, part
+    assert await store.count_dead_letters(LetterQuery(error="/")) == 0
 
 
 async def test_sweep_forgets_by_age_and_by_number(store: Store) -> None:

@@ -22,10 +22,10 @@ _NOT_EMPTY = """
 
 
 class Arrivals:
-    """What the queues of one engine share. `abandoned`: the claims that a closed one could not give back."""
+    """What the queues of one engine share. `abandoned`: by queue, the claims that a closed one could not give back."""
 
     def __init__(self, server: Server, clock: Clock) -> None:
-        self.abandoned: dict[int, int] = {}
+        self.abandoned: dict[str, dict[int, int]] = {}
         self._server = server
         self._clock = clock
         self._arrivals: dict[str, asyncio.Future[None]] = {}

@@ -117,23 +117,27 @@ class PostgresQueue:
             self._renewal = None  # it may be read again
         if self._undoing is not None:
             await self._undoing
-        self._arrivals.abandoned.update(self._held)
-        self._held.clear()
+        held, self._held = self._held, {}
         with suppress(Retryable):
-            await self._take_back()
+            await self._give_back(held)
 
-    async def _take_back(self) -> None:
-        """What a reader of this engine could not give back comes before what is new, and so in its order."""
-        if abandoned := dict(self._arrivals.abandoned):
-            await self._change(_RELEASE, abandoned)
-            for seq in abandoned:
-                self._arrivals.abandoned.pop(seq, None)
-            self._arrivals.announce([self._name])
+    async def _give_back(self, claims: Mapping[int, int]) -> None:
+        """What cannot be given back now is given back by the next reader of this engine, before it claims.
+
+        So it comes before what is new, in its order.
+        """
+        try:
+            if claims:
+                await self._change(_RELEASE, claims)
+                self._arrivals.announce([self._name])
+        except BaseException:
+            self._arrivals.abandoned.setdefault(self._name, {}).update(claims)
+            raise
 
     async def _claim(self, limit: int) -> Sequence[Received]:
         if self._undoing is not None:
             await asyncio.shield(self._undoing)  # what it puts back comes first
-        await self._take_back()
+        await self._give_back(self._arrivals.abandoned.pop(self._name, {}))
         claiming = asyncio.ensure_future(self._claimed(limit))
         try:
             received = await asyncio.shield(claiming)

@@ -19,7 +19,9 @@ Connection: TypeAlias = psycopg.AsyncConnection[tuple[Any, ...]]
 
 _MOST_CONNECTIONS = 8
 _PATIENCE = 60.0  # seconds for a free connection and all that is done with it: a server may hang and not close
-_DEFAULTS: dict[str, Any] = {  # of libpq; a network that is cut is noticed within half a minute, and not after two hours
+_DEFAULTS: dict[
+    str, Any
+] = {  # of libpq; a network that is cut is noticed within half a minute, and not after two hours
     "connect_timeout": 10,  # seconds
     "keepalives_idle": 10,  # seconds
     "keepalives_interval": 5,  # seconds

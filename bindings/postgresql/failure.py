@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
+import re
+
 import psycopg
 
 from engine.errors import DefinitionError, JackfieldError, NotReady, Unavailable
 
-_HINTS = {
-    "28": "check the user and the password of the URL, and the server's pg_hba.conf",
-    "3D": "make the database with `createdb`, or name another one",
-    "42501": "the user must own the schema `jackfield`, or may create it in the database",
+_WHO = "check the user and the password of the URL, and the server's pg_hba.conf"
+_WHERE = "make the database with `createdb`, or name another one"
+_MAY = "the user must own the schema `jackfield`, or may create it in the database"
+_LASTING = {  # libpq gives no code for what happens before there is a connection, only the words
+    r"role .* does not exist|authentication failed|no password supplied|pg_hba\.conf|not permitted to log in": _WHO,
+    r"database .* does not exist": _WHERE,
+    r"permission denied": _MAY,
 }
 
 
 def opening_failure(error: psycopg.Error, shown: str) -> JackfieldError:
     """What a person has to put right is a `DefinitionError`, what passes by itself `NotReady`."""
-    state = error.sqlstate or ""
     text = _text(error)
-    hint = _HINTS.get(state[:2]) or _HINTS.get(state)
-    if hint is None and "authentication failed" in text:  # the server says so before there is a state
-        hint = _HINTS["28"]
-    if hint is None and "does not exist" in text and "database" in text:
-        hint = _HINTS["3D"]
-    if hint is not None:
-        return DefinitionError(f"PostgreSQL at {shown} refuses: {text}", hint=hint)
+    for words, hint in _LASTING.items():
+        if re.search(words, text):
+            return DefinitionError(f"PostgreSQL at {shown} refuses: {text}", hint=hint)
     return NotReady(f"PostgreSQL at {shown} does not answer: {text}")
 
 
@@ -38,6 +38,7 @@ def failure(error: Exception, shown: str) -> Exception:
 
 
 def _text(error: Exception) -> str:
-    """The server's words in one line; libpq names the address and never the password."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[-1] if lines else type(error).__name__).removeprefix("FATAL:").strip()
+    """What the server or libpq said, in one line; it holds no password."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    tried = [line for line in lines if " failed: " in line]  # one for each address of the host
+    return (tried or lines)[0].rpartition(" failed: ")[2].removeprefix("FATAL:").strip()

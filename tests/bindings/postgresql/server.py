@@ -60,6 +60,13 @@ class PostgreSql:
             connection.execute(f'CREATE DATABASE "{name}"'.encode())
         return self.url.rpartition("/")[0] + f"/{name}"
 
+    def require_passwords(self, password: str) -> None:
+        """From now on for everyone; that of `postgres` is given."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(f"ALTER ROLE postgres PASSWORD '{password}'".encode())
+            (self._folder / "data" / "pg_hba.conf").write_text("host all all 127.0.0.1/32 scram-sha-256\n")
+            connection.execute("SELECT pg_reload_conf()")
+
     def stop(self, number: signal.Signals = signal.SIGINT) -> None:
         """Ends all connections and the server."""
         self._process.send_signal(number)

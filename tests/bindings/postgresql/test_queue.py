@@ -293,19 +293,14 @@ async def test_nobody_looks_when_nobody_waits(one: Engine) -> None:
     assert ids(await read(one.queue())) == ["1"]
 
 
-async def test_what_close_could_not_give_back_comes_first_to_the_next_reader(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
-    server = PostgreSql(tmp_path_factory.mktemp("restarted"))
-    server.start()
-    async with engine(server.new_database(), SystemClock()) as one:
+async def test_what_close_could_not_give_back_comes_first_to_the_next_reader(own_postgresql: PostgreSql) -> None:
+    async with engine(own_postgresql.new_database(), SystemClock()) as one:
         old, new = one.queue(), one.queue()  # as when the engine opens an input again
         await old.put(messages("1", "2"))
         await read(old, 1)
-        server.stop()
+        own_postgresql.stop()
         await old.close()
         with pytest.raises(Unavailable):
             await new.put(messages("3"))
-        server.start()
+        own_postgresql.start()
         assert ids(await read(new)) == ["1", "2"]
-    server.stop()

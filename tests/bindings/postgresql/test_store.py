@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import psycopg
@@ -22,15 +22,6 @@ from tests.servers import free_ports
 @pytest.fixture
 def url(postgresql: PostgreSql) -> str:
     return postgresql.new_database()
-
-
-@pytest.fixture
-def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgreSql]:
-    """One that may be stopped."""
-    server = PostgreSql(tmp_path_factory.mktemp("own"))
-    server.start()
-    yield server
-    server.stop()
 
 
 @asynccontextmanager
@@ -100,16 +91,16 @@ async def test_keys_that_engines_claim_at_once_in_any_order_hold_up_nobody(url: 
         assert all(await one.claim("s", keys, now=9.0, since=0.0))
 
 
-async def test_server_that_restarts_is_waited_for_and_nothing_is_lost(own_server: PostgreSql) -> None:
-    async with opened(own_server.new_database()) as store:
+async def test_server_that_restarts_is_waited_for_and_nothing_is_lost(own_postgresql: PostgreSql) -> None:
+    async with opened(own_postgresql.new_database()) as store:
         await store.set_marks("s", {"before": "x"})
         queue, idle = store.queue("q"), store.queue("idle")
         await queue.put([Message("1", b""), Message("2", b"")])
         [first] = await queue.read(1)
         waiting = asyncio.create_task(idle.read(1))
         await asyncio.wait({waiting}, timeout=0.05)
-        own_server.stop()
-        with pytest.raises(Unavailable, match=rf"127\.0\.0\.1:{own_server.port}/test-.* does not answer"):
+        own_postgresql.stop()
+        with pytest.raises(Unavailable, match=rf"127\.0\.0\.1:{own_postgresql.port}/test-.* does not answer"):
             await store.set_marks("s", {"while": "x"})
         with pytest.raises(Unavailable):
             await queue.settle(settled([first]))
@@ -117,7 +108,7 @@ async def test_server_that_restarts_is_waited_for_and_nothing_is_lost(own_server
             await queue.read(1)
         with pytest.raises(NotReady):
             await asyncio.wait_for(waiting, 10)
-        own_server.start()
+        own_postgresql.start()
         await queue.settle(settled([first]))
         [second] = await queue.read(10)
         assert second.id == "2"
@@ -125,11 +116,11 @@ async def test_server_that_restarts_is_waited_for_and_nothing_is_lost(own_server
         assert await store.marks("s") == {"before": "x", "after": "x"}
 
 
-async def test_one_failure_tells_that_the_server_has_restarted(own_server: PostgreSql) -> None:
-    async with opened(own_server.new_database()) as store:
+async def test_one_failure_tells_that_the_server_has_restarted(own_postgresql: PostgreSql) -> None:
+    async with opened(own_postgresql.new_database()) as store:
         await asyncio.gather(*(store.marks("s") for _ in range(20)))  # all connections are open
-        own_server.stop()
-        own_server.start()
+        own_postgresql.stop()
+        own_postgresql.start()
         with pytest.raises(Unavailable):
             await store.marks("s")
         await asyncio.gather(*(store.marks("s") for _ in range(20)))
@@ -174,13 +165,13 @@ async def test_user_that_is_not_there_is_refused_with_what_to_do(url: str) -> No
     assert "check the user" in error.hint
 
 
-async def test_wrong_password_is_refused_with_what_to_do(own_server: PostgreSql) -> None:
-    own_server.require_passwords("right")
-    wrong = own_server.url.replace("postgres@", "postgres:secret@")
+async def test_wrong_password_is_refused_with_what_to_do(own_postgresql: PostgreSql) -> None:
+    own_postgresql.require_passwords("right")
+    wrong = own_postgresql.url.replace("postgres@", "postgres:secret@")
     error = await refused(wrong)
     assert "password authentication failed" in str(error)
     assert "check the user" in error.hint
-    assert "check the user" in (await refused(own_server.url)).hint  # none is given
+    assert "check the user" in (await refused(own_postgresql.url)).hint  # none is given
     async with opened(wrong.replace("secret", "right")):
         pass
 
@@ -235,9 +226,9 @@ async def test_stats_tell_queues_by_their_kind_and_the_size_of_the_tables(url: s
     assert held["table bytes"] > 8192
 
 
-async def test_every_method_raises_unavailable_while_the_server_does_not_answer(own_server: PostgreSql) -> None:
-    async with opened(own_server.new_database()) as store:
-        own_server.stop()
+async def test_every_method_raises_unavailable_while_the_server_does_not_answer(own_postgresql: PostgreSql) -> None:
+    async with opened(own_postgresql.new_database()) as store:
+        own_postgresql.stop()
         calls = [
             store.marks("s"),
             store.drop_marks("s", ["1"]),
@@ -257,4 +248,4 @@ async def test_every_method_raises_unavailable_while_the_server_does_not_answer(
         for call in calls:
             with pytest.raises(Unavailable):
                 await call
-        own_server.start()
+        own_postgresql.start()

@@ -11,6 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import pytest
+
 from benchmarks.table import row
 from bindings.contract import Outcome, Settled
 from bindings.postgresql.store import PostgresStore
@@ -34,3 +36,23 @@ async def measure(name: str, store: Store) -> None:
     await queue.close()
     await store.close()
     row(f"store: queue in {name}, batches of {BATCH}", f"{MESSAGES / seconds:,.0f} messages/s")
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(measure("SQLite", SqliteStore(f"sqlite:{folder}/store.db", SystemClock())))
+        (Path(folder) / "postgresql").mkdir()
+        try:
+            server = PostgreSql(Path(folder) / "postgresql", durable=True)
+        except pytest.skip.Exception as skipped:
+            row("store: queue in PostgreSQL", f"skipped: {skipped}")
+            return
+        server.start()
+        try:
+            asyncio.run(measure("PostgreSQL", PostgresStore(server.new_database(), SystemClock())))
+        finally:
+            server.stop()
+
+
+if __name__ == "__main__":
+    main()

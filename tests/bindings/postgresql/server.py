@@ -21,9 +21,10 @@ _PATIENCE = 60.0  # seconds
 class PostgreSql:
     """Started with `start`, stopped with `stop` or `kill`. One server, and a new database for each test."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, durable: bool = False) -> None:
         self._binaries = require("postgresql", "postgres", "/usr/lib/postgresql/*/bin/postgres").resolve().parent
         self._folder = folder
+        self._fsync = "on" if durable else "off"  # no test cuts the power
         self._user = _other_user()
         [self.port] = free_ports(1)
         self._own(folder)
@@ -44,7 +45,7 @@ class PostgreSql:
             "-h",
             "127.0.0.1",
         ]
-        command += ["-k", self._folder, "-c", "fsync=off", "-c", "max_connections=200"]
+        command += ["-k", self._folder, "-c", f"fsync={self._fsync}", "-c", "max_connections=200"]
         with (self._folder / "output").open("ab") as output:
             self._process = subprocess.Popen(command, stdout=output, stderr=output, user=self._user, cwd=self._folder)
         deadline = time.monotonic() + _PATIENCE

@@ -31,5 +31,6 @@ class ComponentType:
     output_requires: Sequence[str] = ()
     input_metadata: Mapping[str, str] = field(default_factory=dict)  # `metadata` of a received message: key -> meaning
     output_metadata: Mapping[str, str] = field(default_factory=dict)  # of one operation: key -> meaning
+    runs_on_clock: bool = False  # its input needs only the clock and the store: `jackfield test` runs it as it is
     shared_input: bool = True  # whether several pipelines may compete for the same input
     extra: str | None = None

@@ -75,7 +75,7 @@ class Builder:
 
     async def build(self, pipeline: Located[Pipeline], definitions: Definitions, counts: Counts) -> Built:
         """Opens the outputs; raises `DefinitionError`, or `NotReady` when one of their systems does not answer."""
-        async with contextlib.AsyncExitStack() as closing, Resolver(definitions, self._store, self._clock) as resolver:
+        async with contextlib.AsyncExitStack() as closing, self.resolver(definitions) as resolver:
             assembly = _Assembly(self, pipeline, definitions, resolver, closing)
             use = await resolver.binding(pipeline, ("spec", "input", "binding"), pipeline.model.spec.input.binding)
             inner = self._components.input(use)
@@ -108,6 +108,9 @@ class Builder:
         limits = {"concurrency": spec.delivery.concurrency, **_batching(stages)}
         return PipelineRun(flow, input, replays, intake, self._clock, once=once, **limits)
 
+    def resolver(self, definitions: Definitions) -> Resolver:
+        return Resolver(definitions, self._store, self._clock)
+
     async def app(self, call: Call, definitions: Definitions, resolver: Resolver) -> AppClient:
         """One client for one definition of an app, so that `maxConcurrency` holds over all pipelines."""
         if isinstance(call.app, InlineApp):
@@ -135,7 +138,7 @@ class Builder:
 
     def named_outputs(self, definitions: Definitions) -> NamedOutputs:
         async def resolve(name: str) -> Use:
-            async with Resolver(definitions, self._store, self._clock) as resolver:
+            async with self.resolver(definitions) as resolver:
                 return await resolver.component(name)
 
         return NamedOutputs(self._components, resolve)

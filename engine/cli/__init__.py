@@ -15,6 +15,7 @@ from engine.version import VERSION
 COMMANDS = {
     "run": "run the definitions of a folder",
     "check": "find every mistake in the definitions of a folder",
+    "test": "run the tests of pipelines, with no network and no waiting",
     "send": "put events into a queue",
     "dead-letters": "list, show, edit, replay, discard, export or import what could not be delivered",
     "store": "what the engine's store holds, and a copy of it while it is in use",

@@ -11,6 +11,7 @@ from typing import Any, cast
 from engine.clock import SystemClock
 from engine.definitions.app import App
 from engine.definitions.bindings import Binding, component_binding, inline_binding
+from engine.definitions.cases import check_tests
 from engine.definitions.component import Component
 from engine.definitions.definition import Definition
 from engine.definitions.diagnostic import Diagnostic
@@ -54,6 +55,7 @@ async def check(folder: Folder, *, secrets: bool = True) -> Report:
         await checker.check_apps()
         checker.check_pipelines()
         checker.check_subscriptions()
+        checker.check_tests()
     finally:
         await checker.secrets.close()
     return checker.report()
@@ -144,6 +146,18 @@ class _Checker:
     def check_subscriptions(self) -> None:
         for subscription in self._kinds["Subscription"]:
             self._found.add(subscription, self._references.check_pubsub(subscription.document))
+
+    def check_tests(self) -> None:
+        pipelines = {pipeline.name: pipeline for pipeline in self._kinds["Pipeline"]}
+        components = [component.name for component in self._kinds["Component"]]
+        for test in self._kinds["PipelineTest"]:
+            self._found.add(test, self._references.check_pipeline(test.document, ("spec", "pipeline")))
+            pipeline = pipelines.get(test.spec.get("pipeline", ""))
+            if pipeline is not None and self._found.first_error(pipeline) is None:
+                inputs = [use for use in self._uses[pipeline] if use.direction == "input"]
+                manifests = [self._references.manifest(use) for use in inputs]
+                runs_on_clock = any(manifest is not None and manifest.runs_on_clock for manifest in manifests)
+                self._found.add(test, check_tests(test, pipeline, runs_on_clock, components))
 
     def check_pipelines(self) -> None:
         for pipeline in self._kinds["Pipeline"]:

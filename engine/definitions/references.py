@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from bindings.manifest import ComponentType
-from engine.definitions.bindings import Binding
+from engine.definitions.bindings import Binding, inline_binding
 from engine.definitions.definition import Definition
 from engine.definitions.diagnostic import Diagnostic
 from engine.definitions.document import Document
@@ -48,6 +48,24 @@ class References:
             yield self._names.unknown("App", use.name, use.document, use.path)
         else:
             yield from self._broken(app, use.document, use.path)
+
+    def check_pipeline(self, document: Document, path: Path) -> Iterator[Diagnostic]:
+        """The pipeline that a test names."""
+        name = document.get(path)
+        pipeline = self._names.of_kind("Pipeline").get(name)
+        if pipeline is not None:
+            yield from self._broken(pipeline, document, path)
+        elif isinstance(name, str):
+            yield self._names.unknown("Pipeline", name, document, path)
+
+    def manifest(self, use: ComponentUse) -> ComponentType | None:
+        """What is known of the type of a binding, where that is right."""
+        if not isinstance(use.binding, str):
+            binding = inline_binding(use.document, use.path)
+        else:
+            component = self._names.of_kind("Component").get(use.binding)
+            binding = self._bindings.get(component) if component is not None else None
+        return binding.manifest if isinstance(binding, Binding) else None
 
     def check_pubsub(self, document: Document) -> Iterator[Diagnostic]:
         """The pub/sub component of a Subscription."""

@@ -18,7 +18,6 @@ FROM_ENGINE = {"engine.errors", "engine.event"}
 LONGEST = 300
 TESTS_OF_MORE_THAN_A_MODULE = {
     "bindings/cron/test_crash.py",
-    "bindings/test_fakes.py",  # what other tests stand on
     "engine/test_arrows.py",
     "engine/test_cloudevents_attributes.py",  # the package, from three sides
     "engine/test_cloudevents_roundtrip.py",

@@ -15,7 +15,7 @@ from engine.definitions.check import Definitions
 from engine.engine import Engine
 from engine.errors import DefinitionError, EventError
 from engine.server import LOOPBACK
-from tests.bindings.fakes import MemoryStore
+from engine.testing.memory_store import MemoryStore
 from tests.engine.definitions.folders import component, documents, pipeline, report_of, write
 from tests.engine.rig import Journal
 

@@ -24,7 +24,7 @@ from engine.errors import DefinitionError, NotReady
 from engine.observer import Counts
 from engine.server import LOOPBACK, Server
 from engine.slot import Slot
-from tests.bindings.fakes import MemoryStore
+from engine.testing.memory_store import MemoryStore
 from tests.engine.definitions.folders import pipeline, report_of
 from tests.engine.rig import App, HeldApp, Journal, Rig, Source
 

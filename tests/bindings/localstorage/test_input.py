@@ -17,8 +17,9 @@ from bindings.localstorage import component
 from bindings.localstorage.metadata import LocalStorageMetadata
 from engine.clock import SystemClock, VirtualClock
 from engine.errors import NotReady
+from engine.testing.memory_store import MemoryStore
 from tests.bindings.conformance import InputConformance, settled
-from tests.bindings.fakes import MemoryStore, context, eventually
+from tests.bindings.fakes import context, eventually
 
 
 class TestLocalStorageInput(InputConformance):

@@ -33,12 +33,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """0 when all tests pass, 1 when one fails, 2 when they cannot be run; a missing DIR is a `DefinitionError`."""
     from engine.testing.junit import write_junit
-    from engine.testing.suite import has_errors, load
+    from engine.testing.suite import errors_of, load
 
     started = time.perf_counter()
     suite, report = asyncio.run(load(Path(arguments.dir)))
-    if has_errors(report):
-        print("\n".join(diagnostic.as_text() for diagnostic in report.diagnostics), file=sys.stderr)
+    if errors := errors_of(report):
+        print("\n".join(diagnostic.as_text() for diagnostic in errors), file=sys.stderr)
         return EXIT_COULD_NOT_RUN
     chosen = [test for test in suite.tests if arguments.k.casefold() in test.name.casefold()]
     if not chosen:

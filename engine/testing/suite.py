@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 
 from engine.definitions.check import Definitions, Report, check
-from engine.definitions.diagnostic import Severity, Span
+from engine.definitions.diagnostic import Diagnostic, Severity, Span
 from engine.definitions.document import Document
 from engine.definitions.folder import Folder
 from engine.definitions.pipeline_test import AppAnswers, Case, PipelineTest
@@ -123,5 +123,6 @@ async def load(folder: FilePath) -> tuple[Suite, Report]:
     return Suite(report.definitions), report
 
 
-def has_errors(report: Report) -> bool:
-    return any(diagnostic.severity is Severity.ERROR for diagnostic in report.diagnostics)
+def errors_of(report: Report) -> list[Diagnostic]:
+    """Why the tests of a folder cannot be run; warnings are for `jackfield check`."""
+    return [diagnostic for diagnostic in report.diagnostics if diagnostic.severity is Severity.ERROR]

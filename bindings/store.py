@@ -51,6 +51,7 @@ class DeadLetter:
     body: bytes | None
     attempts: int
     time: float  # seconds since the epoch
+    key: str | None = None  # of the events that are done one after the other; None where there is no order
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class LetterQuery:
     since: float | None = None  # seconds since the epoch, inclusive
     until: float | None = None  # exclusive
     error: str | None = None  # a part of the error, in upper or lower case
+    key: str | None = None
 
 
 ALL_LETTERS = LetterQuery()
@@ -84,6 +86,10 @@ class Store(Protocol):
     async def dead_letter(self, id: str) -> DeadLetter | None: ...
     async def change_dead_letter(self, letter: DeadLetter) -> bool: ...  # its event and origin; False: it is gone
     async def remove_dead_letters(self, ids: Sequence[str]) -> int: ...
+    # In one transaction: takes the letters out, puts messages into a queue of this store, sets marks (by their scope).
+    async def resend(
+        self, letters: Sequence[str], queue: str, messages: Sequence[Message], marks: Mapping[str, Mapping[str, str]]
+    ) -> None: ...
     async def count_dead_letters(self, which: LetterQuery = ALL_LETTERS) -> int: ...
 
     # The ledger of deduplication, in two phases: claimed when an event starts, committed when all its effects are

@@ -7,13 +7,15 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakValueDictionary
 
 import aiohttp
 
 from bindings.contract import Clock, InputBinding, OutputBinding, ServesHttp
-from bindings.store import Store
+from bindings.store import DurableQueue, Store
 from engine.app import AppClient, without_password
 from engine.components import Components, Use, open_within
+from engine.dead_letters import DeadLetters
 from engine.deduplication import Deduplication
 from engine.definitions.check import Definitions
 from engine.definitions.folder import Located
@@ -22,12 +24,13 @@ from engine.envelope import EnvelopeMaker
 from engine.expressions import compile_expression, text_of
 from engine.flow import Flow
 from engine.intake import Intake, KeyOf
+from engine.letter_output import RetryingOutput
 from engine.named_outputs import NamedOutputs
 from engine.observer import Counts, Observer
+from engine.parking import Parking
 from engine.pipeline_run import PipelineRun
-from engine.replay import queue_name
 from engine.resolver import Resolver, schema_of
-from engine.revision import revision_of
+from engine.silence import Silence
 from engine.stages.call import CallStage
 from engine.stages.filter import filter_stage
 from engine.stages.output import OutputStage
@@ -71,28 +74,49 @@ class Builder:
         self._session = session
         self._components = components
         self._observer = observer
-        self._apps: dict[str, tuple[object, AppClient]] = {}  # what it was made of, and the client
+        self._apps: WeakValueDictionary[object, AppClient] = WeakValueDictionary()  # by what they are made of
 
-    async def build(self, pipeline: Located[Pipeline], definitions: Definitions, counts: Counts) -> Built:
-        """Opens the outputs; raises `DefinitionError`, or `NotReady` when one of their systems does not answer."""
+    async def build(
+        self,
+        pipeline: Located[Pipeline],
+        definitions: Definitions,
+        revision: str,
+        counts: Counts,
+        replays: DurableQueue,
+        input: InputBinding | None = None,
+    ) -> Built:
+        """Opens the outputs; raises `DefinitionError`, or `NotReady` when one of their systems does not answer.
+
+        `input` is read in the place of the one that is defined.
+        """
         async with contextlib.AsyncExitStack() as closing, self.resolver(definitions) as resolver:
             assembly = _Assembly(self, pipeline, definitions, resolver, closing)
             use = await resolver.binding(pipeline, ("spec", "input", "binding"), pipeline.model.spec.input.binding)
-            inner = self._components.input(use)
-            input = self._components.durable(inner, use)
-            run = await self._run(assembly, input, use, counts)
+            inner = input or self._components.input(use)
+            durable = self._components.durable(inner, use)
+            run = await self._run(assembly, durable, use, revision, counts, replays)
             webhook = inner if isinstance(inner, ServesHttp) else None
-            return Built(pipeline, run, input, use, webhook, closing.pop_all())
+            return Built(pipeline, run, durable, use, webhook, closing.pop_all())
 
-    async def _run(self, assembly: _Assembly, input: InputBinding, use: Use, counts: Counts) -> PipelineRun:
+    async def _run(
+        self,
+        assembly: _Assembly,
+        input: InputBinding,
+        use: Use,
+        revision: str,
+        counts: Counts,
+        replays: DurableQueue,
+    ) -> PipelineRun:
         pipeline, surroundings = assembly.pipeline, assembly.surroundings
         name, spec = pipeline.model.metadata.name, pipeline.model.spec
         envelope = EnvelopeMaker(spec.event, use.name, use.manifest.name, surroundings.env)
         wanted = spec.delivery.deduplicate
         once = Deduplication(name, wanted, self._store, surroundings) if wanted is not None else None
+        parking = Parking(name, self._store, self._clock)
         stages: list[Stage] = [
             EachEvent("event", lambda passage: envelope.complete(passage, self._clock.now())),
             *([once] if once is not None else []),
+            *([parking] if spec.delivery.on_dead_letter == "park" else []),
             *[await assembly.step(index, step) for index, step in enumerate(spec.steps)],
             *[await assembly.output(index, output) for index, output in enumerate(spec.outputs)],
         ]
@@ -101,12 +125,14 @@ class Builder:
             *(output.retry for output in spec.outputs),
         ]
         retries = [*(None for _ in stages[len(own) :]), *own]  # the first stages are the engine's
-        revision = revision_of(pipeline, assembly.definitions)
-        flow = Flow(name, revision, stages, spec.delivery, self._store, self._clock, counts, self._observer, retries)
-        replays = self._store.queue(queue_name(name))
+        output = await assembly.letter_output(spec.delivery)
+        # The current revision would not know of a key that an old one, which only does replays, has parked.
+        parks = spec.delivery.on_dead_letter == "park" and not isinstance(input, Silence)
+        letters = DeadLetters(name, revision, self._store, self._clock, parking if parks else None, output)
+        flow = Flow(name, revision, stages, spec.delivery, letters, counts, self._observer, retries)
         intake = Intake(envelope, _key_of(spec.delivery, once, surroundings), self._clock)
         limits = {"concurrency": spec.delivery.concurrency, **_batching(stages)}
-        return PipelineRun(flow, input, replays, intake, self._clock, once=once, **limits)
+        return PipelineRun(flow, input, replays, intake, self._clock, parking=parking, once=once, **limits)
 
     def resolver(self, definitions: Definitions) -> Resolver:
         return Resolver(definitions, self._store, self._clock)
@@ -117,10 +143,10 @@ class Builder:
             return AppClient(self._session, without_password(call.app.url), call.app.url)
         app, token = definitions.apps[call.app], await resolver.token(definitions.apps[call.app])
         spec, made_of = app.model.spec, (app.model.model_dump_json(), token)
-        known = self._apps.get(call.app)
-        if known is not None and known[0] == made_of:
-            return known[1]
-        client = AppClient(
+        known = self._apps.get(made_of)
+        if known is not None:
+            return known
+        client = self._apps[made_of] = AppClient(
             self._session,
             call.app,
             spec.url,
@@ -128,7 +154,6 @@ class Builder:
             max_concurrency=spec.max_concurrency,
             max_response_size=spec.max_response_size,
         )
-        self._apps[call.app] = made_of, client
         return client
 
     async def output(self, use: Use, closing: contextlib.AsyncExitStack) -> OutputBinding:
@@ -174,13 +199,23 @@ class _Assembly:
         if step.filter is not None:
             return filter_stage(f"{name}.filter", step.filter, self.surroundings)
         if step.validate_ is not None:
-            return validate_stage(f"{name}.validate", schema_of(self.pipeline, step.validate_))
+            return validate_stage(f"{name}.validate", schema_of(self.pipeline, step.validate_, self.definitions))
         if step.split is not None:
             return split_stage(f"{name}.split", step.split, self.surroundings)
         if step.call is not None:
             app = await self._builder.app(step.call, self.definitions, self._resolver)
             return CallStage(f"{name}.call", step.call, app, self._named_outputs, self.surroundings)
         return transform_stage(f"{name}.transform", step.transform, self.surroundings)
+
+    async def letter_output(self, delivery: Delivery) -> RetryingOutput | None:
+        """The output for dead letters, where it is not the store."""
+        if isinstance(delivery.dead_letter, str):
+            return None
+        where, place = delivery.dead_letter, ("spec", "delivery", "deadLetter", "binding")
+        use = await self._resolver.binding(self.pipeline, place, where.binding)
+        binding = await self._builder.output(use, self._closing)
+        operation = where.operation or use.manifest.default_operation
+        return RetryingOutput(binding, operation, where.metadata, delivery.retry, self.surroundings)
 
     async def output(self, index: int, output: Output) -> Stage:
         use = await self._resolver.binding(self.pipeline, ("spec", "outputs", index, "binding"), output.binding)

@@ -7,39 +7,82 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Protocol
 
 from bindings.contract import Clock
 from bindings.store import DeadLetter, Store
-from engine.definitions.pipeline import Retry
 from engine.errors import EventError
 from engine.event import Event
+from engine.parking import Parking
 from engine.passage import Passage
-from engine.retry import insist
+from engine.retry import KEEP_TRYING, insist
 
 _log = logging.getLogger("jackfield.dead_letters")
-_RETRY = Retry(initial=0.2, max=10.0)
 
 
-def letter_id(now: float) -> str:
-    """Sorts by time, to the microsecond; the random end keeps two of one instant apart."""
-    return f"{int(now * 1e6):016x}-{os.urandom(4).hex()}"
+class LetterOutput(Protocol):
+    """Another place for dead letters than the store; gives back those that it could not take."""
+
+    async def send(self, letters: Sequence[DeadLetter]) -> Sequence[DeadLetter]: ...
 
 
-def letter_of(passage: Passage, pipeline: str, revision: str, stage: str, error: EventError, now: float) -> DeadLetter:
-    return DeadLetter(
-        id=letter_id(now),
-        pipeline=pipeline,
-        revision=revision,
-        stage=stage,
-        event=passage.event,
-        origin=passage.arrival.origin,
-        metadata=passage.metadata,
-        error=str(error),
-        status=error.status,
-        body=error.body,
-        attempts=max(passage.attempts, 1),
-        time=now,
-    )
+class DeadLetters:
+    """Where the events of one revision of a pipeline end that cannot be delivered."""
+
+    def __init__(
+        self,
+        pipeline: str,
+        revision: str,
+        store: Store,
+        clock: Clock,
+        parking: Parking | None = None,
+        output: LetterOutput | None = None,
+    ) -> None:
+        self._pipeline = pipeline
+        self._revision = revision
+        self._store = store
+        self._clock = clock
+        self._parking = parking
+        self._output = output
+        self._last_microsecond = 0
+
+    async def keep(self, stage: str, dead: Sequence[tuple[Passage, EventError]]) -> Sequence[DeadLetter]:
+        """Returns when a letter of each is durable, however long it takes: until then no message is settled."""
+        letters = [self._letter(stage, passage, error) for passage, error in dead]
+        left = letters if self._output is None else await self._output.send(letters)
+        if left:
+            what = f"{len(left)} dead letters could not be stored"
+            await insist(partial(self._store.add_dead_letters, left), KEEP_TRYING, self._clock, _log, what)
+        if self._parking is not None:
+            passages = [passage for passage, _ in dead]
+            await self._parking.park(list(zip(letters, passages, strict=True)))
+        return letters
+
+    def _letter(self, stage: str, passage: Passage, error: EventError) -> DeadLetter:
+        arrival = passage.arrival
+        return DeadLetter(
+            # What fails again stays the letter that it was, at its place among those of its key.
+            id=self._new_id() if arrival.replay is None or passage.forked else arrival.replay.letter,
+            pipeline=self._pipeline,
+            revision=self._revision,
+            stage=stage,
+            event=passage.event,
+            origin=arrival.origin,
+            metadata=passage.metadata,
+            error=str(error),
+            status=error.status,
+            body=error.body,
+            attempts=max(passage.attempts, 1),
+            time=self._clock.now(),
+            key=arrival.key,
+        )
+
+    def _new_id(self) -> str:
+        """Ids sort in the order of the letters, also when two are made at one instant, or the clock is set back. The
+        random end keeps those of two pipelines apart.
+        """
+        self._last_microsecond = max(int(self._clock.now() * 1e6), self._last_microsecond + 1)
+        return f"{self._last_microsecond:016x}-{os.urandom(4).hex()}"
 
 
 def edited(letter: DeadLetter, data: bytes, origin: bool = False) -> DeadLetter:
@@ -56,9 +99,3 @@ def _with_data(event: Event, data: bytes) -> Event:
     changed = Event({name: value for name, value in event.attributes.items() if name != "dataref"}, data)
     _ = changed.value
     return changed
-
-
-async def keep(store: Store, letters: Sequence[DeadLetter], clock: Clock) -> None:
-    """Returns when the letters are durable, however long it takes: until then their messages are not settled."""
-    what = f"{len(letters)} dead letters could not be stored"
-    await insist(partial(store.add_dead_letters, letters), _RETRY, clock, _log, what)

@@ -52,7 +52,7 @@ class Deduplication:
         done_before = await self._store.claim(self._scope, keys, now, now - self._settings.window)
         verdicts: list[Verdict] = []
         for passage, key, is_done in zip(batch, keys, done_before, strict=True):
-            if is_done and not passage.arrival.replayed:
+            if is_done and passage.arrival.replay is None:
                 verdicts.append(Outcome.FILTERED)
             elif key in self._on_their_way:
                 # Without `orderBy` the intake holds it back; with it, one key of the order may have two of these.

@@ -15,6 +15,7 @@ from engine.components import Components
 from engine.definitions.check import Definitions
 from engine.observer import Counts, Observer
 from engine.revision import revision_of
+from engine.revisions import Revisions
 from engine.server import Server
 from engine.slot import Lifecycle, Slot
 
@@ -63,7 +64,8 @@ class Engine:
             slot = self._slots.get(name)
             if slot is None:
                 counts = self._counts.setdefault(name, Counts())
-                slot = Slot(name, counts, self._builder, self.server, self._clock, self._report, self._drain)
+                revisions = Revisions(name, counts, self._builder, self._store, self._clock, self._drain)
+                slot = Slot(name, revisions, self.server, self._clock, self._report, self._drain)
                 self._slots[name] = slot
             if slot.revision != revision:
                 changes.append(slot.replace(pipeline, definitions, revision))

@@ -12,10 +12,9 @@ import logging
 from collections.abc import Sequence
 from typing import Protocol
 
-from bindings.contract import Clock, Outcome
-from bindings.store import Store
+from bindings.contract import Outcome
 from engine.breaker import Breaker
-from engine.dead_letters import keep, letter_of
+from engine.dead_letters import DeadLetters
 from engine.definitions.pipeline import Delivery, Retry
 from engine.errors import EventError, Permanent, Retryable, Unavailable
 from engine.event import Event
@@ -48,8 +47,7 @@ class Flow:
         revision: str,
         stages: Sequence[Stage],
         delivery: Delivery,
-        store: Store,
-        clock: Clock,
+        letters: DeadLetters,
         counts: Counts,
         observer: Observer,
         retries: Sequence[Retry | None] = (),
@@ -60,8 +58,7 @@ class Flow:
         self.breakers = [Breaker(delivery.circuit_breaker) if stage.waits else None for stage in stages]
         self.counts = counts
         self._retries = [own or delivery.retry for own in retries] or [delivery.retry] * len(stages)
-        self._store = store
-        self._clock = clock
+        self._letters = letters
         self._observer = observer
         self.waits: Waits
 
@@ -194,9 +191,8 @@ class Flow:
             self.waits.park(at, [], breaker.next_probe(error))  # the event itself may be a dead letter: probe anyway
 
     async def _dead_letter(self, at: int, dead: Sequence[tuple[Passage, EventError]]) -> None:
-        stage, now = self.stages[at].name, self._clock.now()
-        letters = [letter_of(passage, self.pipeline, self.revision, stage, error, now) for passage, error in dead]
-        await keep(self._store, letters, self._clock)
+        stage = self.stages[at].name
+        letters = await self._letters.keep(stage, dead)
         for letter, (passage, error) in zip(letters, dead, strict=True):
             self._observer.dead_lettered(self.pipeline, stage, passage, error, letter.id)
             self.end([passage], Outcome.DEAD_LETTERED, error)

@@ -44,17 +44,19 @@ class Intake:
         return [passage for passage in passages if self._enters(passage, self._key_of)]
 
     def _enters(self, passage: Passage, key_of: KeyOf) -> bool:
-        received = passage.arrival.received
+        arrival = passage.arrival
         try:
             if passage.stage == 0:
                 # The key may depend on what `event:` says, so the first stage is done now, in the order of arrival.
                 passage.move_on(self._envelope.complete(passage, self._clock.now()))
-            key = key_of(passage)
+            key = arrival.key = key_of(passage) if arrival.key is None else arrival.key
         except EventError as error:
-            passage.arrival.refused = error  # the first stage says so, and it becomes a dead letter there
+            arrival.refused = error  # the first stage says so, and it becomes a dead letter there
             passage.stage = 0
-            return True
-        self._keys[id(received)] = key
+            if arrival.key is None:
+                return True
+            key = arrival.key
+        self._keys[id(arrival.received)] = key
         if key in self._held:
             self._held[key].append(passage)
             return False

@@ -26,7 +26,9 @@ _FIELDS: Mapping[str, tuple[type, ...]] = {
     "body": (str, NoneType),
     "attempts": (int,),
     "time": (int, float),
+    "key": (str, NoneType),
 }
+_ADDED = {"key": None}  # what lines of former versions do not have
 _YEAR_10000 = 253_402_300_800.0
 
 
@@ -43,6 +45,7 @@ def shown(letter: DeadLetter) -> dict[str, Any]:
         "revision": letter.revision,
         "stage": letter.stage,
         "attempts": letter.attempts,
+        "key": letter.key,
         "error": letter.error,
         "status": letter.status,
         "body": letter.body.decode(errors="replace") if letter.body is not None else None,
@@ -69,6 +72,8 @@ def line_of(letter: DeadLetter) -> str:
 def letter_of_line(line: str) -> DeadLetter:
     """What `line_of` wrote; raises `ValueError` for anything else."""
     fields = json.loads(line)
+    if isinstance(fields, dict):
+        fields = {**_ADDED, **fields}
     _expect(isinstance(fields, dict) and fields.keys() == _FIELDS.keys(), f"it needs the fields {', '.join(_FIELDS)}")
     for name, types in _FIELDS.items():
         _expect(isinstance(fields[name], types), f"{name} is not what it should be: {fields[name]!r:.80}")

@@ -12,6 +12,7 @@ from bindings.contract import Clock
 from engine.definitions.check import Report, check
 from engine.definitions.diagnostic import Severity
 from engine.definitions.folder import File, Folder
+from engine.definitions.source import Source
 
 LOOK_EVERY = 0.2  # seconds; a change is taken when two looks see the same, so at the latest after twice that
 
@@ -66,6 +67,7 @@ class LiveFolder:
         self._root = root
         self._folder: Folder | None = None
         self._good: dict[Path, File] = {}
+        self._good_schemas: dict[Path, Source] = {}
         self.fallen_back: list[str] = []
 
     async def load(self) -> Report:
@@ -75,10 +77,13 @@ class LiveFolder:
         folder = self._folder = Folder.load(self._root, self._folder)
         report = await check(folder)
         broken = {d.span.file for d in report.diagnostics if d.severity is Severity.ERROR}
+        schemas = {path: source for path, source in report.definitions.schemas.items() if source.shown not in broken}
         self.fallen_back = []
         if not broken:
-            self._good = dict(folder.files)
+            self._good, self._good_schemas = dict(folder.files), schemas
             return report
+        lost = {path: source for path, source in self._good_schemas.items() if path not in schemas}
+        self._good_schemas = lost | schemas
         runs = folder
         for path, file in folder.files.items():
             if file.shown not in broken:
@@ -89,4 +94,4 @@ class LiveFolder:
             else:  # what never was good takes no name from what runs
                 runs = runs.replace(path, file.without(report.refused))
         self._good = {path: file for path, file in self._good.items() if path in folder.files}
-        return Report(report.diagnostics, (await check(runs)).definitions)
+        return Report(report.diagnostics, (await check(runs, schemas=lost)).definitions)

@@ -17,6 +17,17 @@ class Settles(Protocol):
     def add(self, settled: Settled) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """A dead letter on its way again. `release`: the token of the release of a parked key that it belongs to.
+
+    Without a `letter` it is the message at the end of a release: no event, it only takes its turn in the key's lane.
+    """
+
+    letter: str
+    release: str | None = None
+
+
 @dataclass(slots=True)
 class Arrival:
     """A received message, and what became of its events so far. It is settled when none is open."""
@@ -29,7 +40,12 @@ class Arrival:
     results: list[Event] = field(default_factory=list)
     error: EventError | None = None
     refused: EventError | None = None  # why it cannot go on its way at all
-    replayed: bool = False
+    key: str | None = None  # of the events of which only one is on its way at a time
+    replay: Replay | None = None  # where it comes from, when a person sent it on its way again
+
+    @property
+    def ends_release(self) -> bool:
+        return self.replay is not None and not self.replay.letter
 
     def ended(self, outcome: Outcome, event: Event, error: EventError | None) -> None:
         """Counts one event as ended; settles the message when it was the last.
@@ -60,6 +76,7 @@ class Passage:
     attempts: int = 0
     tries: int = 0
     notes: list[str] = field(default_factory=list)
+    forked: bool = False  # one of several events of one message
 
     @property
     def metadata(self) -> Mapping[str, str]:
@@ -73,4 +90,4 @@ class Passage:
     def fork(self, events: Sequence[Event]) -> list[Passage]:
         """The passages of the events that one became, before the next stage; together they stand for this one."""
         self.arrival.open += len(events) - 1
-        return [Passage(self.arrival, event, self.stage + 1, notes=list(self.notes)) for event in events]
+        return [Passage(self.arrival, event, self.stage + 1, notes=list(self.notes), forked=True) for event in events]

@@ -12,7 +12,8 @@ from bindings.store import DurableQueue
 from engine.deduplication import Deduplication
 from engine.flow import Flow
 from engine.intake import Intake
-from engine.passage import Passage
+from engine.parking import Parking
+from engine.passage import Arrival, Passage
 from engine.reader import Reader
 from engine.replay import passage_of
 from engine.room import Room
@@ -37,6 +38,7 @@ class PipelineRun:
         intake: Intake,
         clock: Clock,
         *,
+        parking: Parking,
         once: Deduplication | None = None,
         concurrency: int,
         batch_size: int,
@@ -46,6 +48,7 @@ class PipelineRun:
         self._input = input
         self._replays = replays
         self._intake = intake
+        self._parking = parking
         self._once = once
         self._clock = clock
         self._concurrency = concurrency
@@ -54,11 +57,11 @@ class PipelineRun:
         self._workload = Workload()
         self._waiting = Waiting(self._workload, flow.breakers, clock, self._wake, self._read_one)
         self._room = Room(2 * concurrency * batch_size, lambda: self._waiting.count + intake.held, lambda: self.paused)
-        commit = once.commit if once is not None else None
-        self._settler = Settler(input, clock, self._settled, commit)
-        self._replay_settler = Settler(replays, clock, self._settled, commit)
+        self._settler = Settler(input, clock, self._settled, self._before_settled)
+        self._replay_settler = Settler(replays, clock, self._settled, self._before_settled)
         self._reader = Reader(flow.pipeline, input, self._room, clock, self._arrived, self._reopen)
         self._replay_reader = Reader(flow.pipeline, replays, self._room, clock, self._replayed, replays.close)
+        self._ends_of_releases: dict[int, Arrival] = {}  # by the identity of their messages
         self._workers: set[asyncio.Task[None]] = set()
         self._filling: asyncio.Task[None] | None = None
         self._cut_off = False  # a stop has cancelled what was under way: it is not settled, and comes again
@@ -74,6 +77,11 @@ class PipelineRun:
         """Why nothing is read, or an empty text."""
         return self._reader.problem
 
+    @property
+    def under_way(self) -> int:
+        """How many messages were read and are not settled."""
+        return self._room.under_way
+
     def start(self) -> None:
         self._waiting.stopping = False
         for breaker in self.flow.breakers:
@@ -81,6 +89,8 @@ class PipelineRun:
                 breaker.succeeded()  # nobody probes for a breaker that was open at the stop
         self._room.clear()
         self._intake.clear()
+        self._parking.clear()
+        self._ends_of_releases.clear()
         if self._once is not None:
             self._once.clear()
         self._reader.start(reopen=self._cut_off)
@@ -125,17 +135,34 @@ class PipelineRun:
 
     def _replayed(self, received: Sequence[Received]) -> None:
         names = [stage.name for stage in self.flow.stages]
-        self.flow.counts.read += len(received)
         passages = [passage_of(one, self.flow.revision, names, self._replay_settler) for one in received]
+        self.flow.counts.read += sum(not passage.arrival.ends_release for passage in passages)
         self._go_on(self._intake.admit(passages))
 
     def _settled(self, settled: Sequence[Settled]) -> None:
         self._room.give_back(len(settled))
+        if self._ends_of_releases:
+            for one in settled:
+                self._ends_of_releases.pop(id(one.received), None)
         self._go_on(self._intake.left([one.received for one in settled]))
+
+    async def _before_settled(self, settled: Sequence[Settled]) -> None:
+        """What must be durable before an input forgets the messages; may be done again after an error."""
+        if self._once is not None:
+            await self._once.commit(settled)
+        if self._ends_of_releases:
+            for one in settled:
+                if (arrival := self._ends_of_releases.get(id(one.received))) is not None:
+                    await self._parking.end_release(arrival)
 
     def _go_on(self, passages: list[Passage]) -> None:
         for passage in passages:
-            self._workload.resume([passage])
+            arrival = passage.arrival
+            if arrival.ends_release:
+                self._ends_of_releases[id(arrival.received)] = arrival
+                arrival.ended(Outcome.DONE, passage.event, None)
+            else:
+                self._workload.resume([passage])
         if passages:
             self._wake()
 

@@ -17,7 +17,7 @@ from engine.definitions.app import App
 from engine.definitions.check import Definitions
 from engine.definitions.folder import Located
 from engine.definitions.pipeline import InlineBinding, Pipeline
-from engine.definitions.schema_files import load_schema
+from engine.definitions.schema_files import load_schema, schema_path
 from engine.definitions.settings import inline_settings, settings
 from engine.errors import DefinitionError
 from engine.registry import component_type
@@ -69,11 +69,11 @@ class Resolver:
         return await self._secrets.get(spec.auth.secret_store if spec.auth else "", spec.token.secret_key_ref)
 
 
-def schema_of(pipeline: Located[Pipeline], schema: str | dict[str, Any]) -> Any:
+def schema_of(pipeline: Located[Pipeline], schema: str | dict[str, Any], definitions: Definitions) -> Any:
     """The JSON Schema of a `validate` step; a file has been checked with the definition."""
     if isinstance(schema, dict):
         return schema
-    return load_schema(pipeline.document.path.parent / schema)
+    return load_schema(definitions.schemas[schema_path(pipeline.document, schema)])
 
 
 def _digest(values: Metadata) -> str:

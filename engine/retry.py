@@ -10,6 +10,8 @@ from bindings.contract import Clock
 from engine.definitions.pipeline import Retry
 from engine.errors import JackfieldError, Retryable
 
+KEEP_TRYING = Retry(initial=0.2, max=10.0)  # for what must succeed before anything else happens
+
 
 def backoff(retry: Retry, tries: int, error: Retryable | None = None, draw: float | None = None) -> float:
     """Seconds to wait after the failure number `tries` (from 1): exponential, at most `max`, with equal jitter.

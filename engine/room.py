@@ -38,6 +38,11 @@ class Room:
             self._changed.clear()
             await self._changed.wait()
 
+    @property
+    def under_way(self) -> int:
+        """How many messages were taken in and are not settled."""
+        return self._open
+
     def take(self, messages: int) -> None:
         self._open += messages
 

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from bindings.contract import Clock
 from bindings.metadata import parse_duration
 from engine.clock import SystemClock
 from engine.definitions.diagnostic import Diagnostic
@@ -44,7 +45,7 @@ async def run_folder(arguments: argparse.Namespace) -> int:
         await engine.start()
         sink.write("started", "jackfield", f"listens on http://{engine.server.host}:{engine.server.port}", {})
         retaining = asyncio.create_task(retention.run())
-        following = asyncio.create_task(_follow(root, engine, report, sink, color))
+        following = asyncio.create_task(follow(root, engine, report, sink, clock, color))
         stopped = _on_signals(sink)
         try:
             await asyncio.wait({following, asyncio.ensure_future(stopped.wait())}, return_when=asyncio.FIRST_COMPLETED)
@@ -106,7 +107,7 @@ def _on_signals(sink: Sink) -> asyncio.Event:
     return stopped
 
 
-async def _follow(root: Path, engine: Engine, report: LineReport, sink: Sink, color: bool) -> None:
+async def follow(root: Path, engine: Engine, report: LineReport, sink: Sink, clock: Clock, color: bool = False) -> None:
     """Applies the folder as it is, then each change of it, while the report is flushed every second."""
     live = LiveFolder(root)
     shown: set[Diagnostic] = set()
@@ -125,7 +126,7 @@ async def _follow(root: Path, engine: Engine, report: LineReport, sink: Sink, co
                     sink.write("warning", "check", f"{file}: its last good version goes on", {"file": file})
             shown = set(checked.diagnostics)
             await engine.apply(checked.definitions)
-            await changed(root, stamps, SystemClock())
+            await changed(root, stamps, clock)
     finally:
         flushing.cancel()
         with contextlib.suppress(asyncio.CancelledError):

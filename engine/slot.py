@@ -8,13 +8,13 @@ from collections.abc import Coroutine
 from typing import Any, Protocol
 
 from bindings.contract import Clock
-from engine.builder import Builder, Built
+from engine.builder import Built
 from engine.definitions.check import Definitions
 from engine.definitions.folder import Located
 from engine.definitions.pipeline import Pipeline, Retry
 from engine.errors import DefinitionError, JackfieldError
-from engine.observer import Counts
 from engine.retry import backoff
+from engine.revisions import Revisions
 from engine.server import Server
 
 _log = logging.getLogger("jackfield.slot")
@@ -35,8 +35,7 @@ class Slot:
     def __init__(
         self,
         name: str,
-        counts: Counts,
-        builder: Builder,
+        revisions: Revisions,
         server: Server,
         clock: Clock,
         lifecycle: Lifecycle,
@@ -44,8 +43,7 @@ class Slot:
     ) -> None:
         self.revision = ""  # the one that is wanted; it runs unless there is a problem
         self._name = name
-        self._counts = counts
-        self._builder = builder
+        self._revisions = revisions
         self._server = server
         self._clock = clock
         self._lifecycle = lifecycle
@@ -70,7 +68,7 @@ class Slot:
         """Drains and closes; what could not be finished in time is given out again by its input."""
         await self._give_up_retrying()
         if self._built is not None:
-            await self._built.run.stop(self._drain)
+            await asyncio.gather(self._built.run.stop(self._drain), self._revisions.stop())
             await self._close(self._built)
             self._built = None
             self._lifecycle.stopped(self._name)
@@ -111,14 +109,15 @@ class Slot:
         return True
 
     async def _swap(self, pipeline: Located[Pipeline], definitions: Definitions) -> None:
-        new = await self._builder.build(pipeline, definitions, self._counts)
+        new = await self._revisions.build(pipeline, definitions, self.revision)
         # Cancelled half-way, it would leave an old revision that neither reads nor is replaced.
-        await _to_the_end(self._put_in_place(new))
+        await _to_the_end(self._put_in_place(new, definitions))
 
-    async def _put_in_place(self, new: Built) -> None:
+    async def _put_in_place(self, new: Built, definitions: Definitions) -> None:
         old = self._built
         try:
             await self._hand_over(old, new)
+            await self._revisions.starts(new.pipeline, definitions, new.run.flow.revision)
         except BaseException:
             await self._close(new)
             raise

@@ -24,6 +24,7 @@ _CONDITIONS = {  # by the fields of a `LetterQuery`
     "since": "time >= :since",
     "until": "time < :until",
     "error": "instr(casefold(error), casefold(:error))",
+    "key": "key = :key",
 }
 
 
@@ -87,6 +88,7 @@ def _row(letter: DeadLetter) -> tuple[object, ...]:
         letter.body,
         letter.attempts,
         letter.time,
+        letter.key,
     )
 
 

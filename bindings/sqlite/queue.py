@@ -16,6 +16,13 @@ _json = json.JSONEncoder(separators=(",", ":")).encode
 _POLL = 0.1  # seconds between two looks for what no `announce` tells: other processes, delays, expired claims
 
 
+def rows_of(queue: str, messages: Sequence[Message]) -> Sequence[sql.Row]:
+    return [
+        (queue, message.id, message.data, _json(dict(message.attributes)), _json(dict(message.metadata)))
+        for message in messages
+    ]
+
+
 class SqliteQueue:
     """One reader and writer of a durable queue; any number of them, in any process, share it.
 
@@ -35,12 +42,8 @@ class SqliteQueue:
 
     async def put(self, messages: Sequence[Message], *, delay: float = 0.0) -> None:
         """Adds the messages, to be given out after `delay` seconds; raises `Retryable`."""
-        rows = [
-            (self._name, message.id, message.data, _json(dict(message.attributes)), _json(dict(message.metadata)))
-            for message in messages
-        ]
         visible_at = self._clock.now() + delay if delay > 0 else None
-        await self._database.write(partial(sql.put, rows=rows, visible_at=visible_at))
+        await self._database.write(partial(sql.put, rows=rows_of(self._name, messages), visible_at=visible_at))
         self._database.announce(self._name)
 
     async def read(self, limit: int) -> Sequence[Received]:

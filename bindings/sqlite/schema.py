@@ -71,7 +71,11 @@ _LEDGER = (
     "CREATE INDEX ledger_by_age ON ledger (scope, coalesce(committed_at, claimed_at))",
     "CREATE INDEX dead_letters_by_time ON dead_letters (time)",
 )
-_MIGRATIONS: Sequence[Sequence[str]] = ((*_QUEUES, *_STORE), _LEDGER)
+_KEYS = (
+    "ALTER TABLE dead_letters ADD COLUMN key TEXT",
+    "CREATE INDEX dead_letters_by_key ON dead_letters (pipeline, key, id) WHERE key IS NOT NULL",
+)
+_MIGRATIONS: Sequence[Sequence[str]] = ((*_QUEUES, *_STORE), _LEDGER, _KEYS)
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from bindings.contract import Clock
 from bindings.sqlite import dead_letters, ledger, upkeep
+from bindings.sqlite import messages as sql
 from bindings.sqlite.database import Database
-from bindings.sqlite.queue import SqliteQueue
-from bindings.store import ALL_LETTERS, DeadLetter, LetterQuery
+from bindings.sqlite.queue import SqliteQueue, rows_of
+from bindings.store import ALL_LETTERS, DeadLetter, LetterQuery, Message
 from engine.errors import DefinitionError
 
 _URL = re.compile(r"sqlite:(?://(?=/)|(?!//))(.+)")
@@ -56,7 +57,7 @@ class SqliteStore:
 
     def queue(self, name: str) -> SqliteQueue:
         """A queue of the open store; to be closed before the store."""
-        return SqliteQueue(self._database, f"store/{name}", self._clock)
+        return SqliteQueue(self._database, _queue_name(name), self._clock)
 
     async def marks(self, scope: str) -> dict[str, str]:
         return await self._database.read(partial(_marks, scope=scope))
@@ -86,6 +87,21 @@ class SqliteStore:
     async def remove_dead_letters(self, ids: Sequence[str]) -> int:
         return await self._database.write(partial(dead_letters.remove, ids=ids))
 
+    async def resend(
+        self, letters: Sequence[str], queue: str, messages: Sequence[Message], marks: Mapping[str, Mapping[str, str]]
+    ) -> None:
+        name = _queue_name(queue)
+        rows = rows_of(name, messages)
+
+        def work(connection: sqlite3.Connection) -> None:
+            dead_letters.remove(connection, letters)
+            sql.put(connection, rows, None)
+            for scope, of_scope in marks.items():
+                connection.execute(_SET_MARKS, (scope, json.dumps(dict(of_scope))))
+
+        await self._database.write(work)
+        self._database.announce(name)
+
     async def count_dead_letters(self, which: LetterQuery = ALL_LETTERS) -> int:
         return await self._database.read(partial(dead_letters.count, which=which))
 
@@ -104,6 +120,10 @@ class SqliteStore:
 
     async def backup(self, path: str) -> None:
         await self._database.read(partial(upkeep.copy, target=Path(path)))
+
+
+def _queue_name(name: str) -> str:
+    return f"store/{name}"  # beside those of `bindings.localqueue`, which have no slash
 
 
 def _marks(connection: sqlite3.Connection, scope: str) -> dict[str, str]:

@@ -18,6 +18,9 @@ COMMANDS = {
     "test": "run the tests of pipelines, with no network and no waiting",
     "send": "put events into a queue",
     "dead-letters": "list, show, edit, replay, discard, export or import what could not be delivered",
+    "parked": "list or release the keys whose events wait behind a dead letter",
+    "revisions": "which definitions of a pipeline ran, and what changed between them",
+    "rollback": "write the definitions of an earlier revision back into their files",
     "store": "what the engine's store holds, and a copy of it while it is in use",
     "explain": "a readable page of a component type, the pipeline language or an error code",
     "schema": "print the JSON Schema of a kind or of a component type",
@@ -46,6 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         epilog="Start with: jackfield init my-project",
     )
     parser.add_argument("--version", action="version", version=f"jackfield {VERSION}")
+    chosen = None
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, help in COMMANDS.items():
         subparser = subparsers.add_parser(
@@ -55,8 +59,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             command = _load(name)
             subparser.epilog = f"example:\n  {command.EXAMPLE}"
             command.configure(subparser)
+            chosen = subparser
     try:
-        parsed = parser.parse_args(arguments)
+        parsed = _parsed(parser, chosen, arguments)
         return _load(parsed.command).run(parsed)
     except JackfieldError as error:
         print(f"jackfield: error: {error}", file=sys.stderr)
@@ -66,6 +71,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: `jackfield … | head`
         return EXIT_OK
+
+
+def _parsed(
+    parser: argparse.ArgumentParser, chosen: argparse.ArgumentParser | None, arguments: Sequence[str]
+) -> argparse.Namespace:
+    """Options may stand between the other arguments of a command, as argparse has it from Python 3.12.7 on."""
+    if chosen is None or chosen._subparsers is not None:
+        return parser.parse_args(arguments)
+    return chosen.parse_intermixed_args(arguments[1:], argparse.Namespace(command=arguments[0]))
 
 
 def _load(name: str) -> Command:

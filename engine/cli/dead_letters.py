@@ -30,6 +30,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     _configure_edit(edit)
     replay = actions.add_parser("replay", help="send them on their way again, from the stage that failed")
     replay.add_argument("--from-start", action="store_true", help="the whole way, as they came in")
+    replay.add_argument(
+        "--revision",
+        choices=("current", "failed"),
+        default="current",
+        help="current: by the definitions that run (default). failed: by those with which they failed",
+    )
     replay.add_argument("--dry-run", action="store_true", help="only say which, and from where")
     replay.add_argument("--rate", type=letter_options.rate, metavar="N/s", help="at most so many a second (50/s)")
     discard = actions.add_parser("discard", help="delete them for good")
@@ -78,7 +84,7 @@ async def _of_many(store: Store, arguments: argparse.Namespace) -> None:
         case "list":
             await _list(choice, arguments.format)
         case "replay" if arguments.dry_run:
-            await _would_replay(choice, arguments.from_start)
+            await _would_replay(choice, arguments.from_start, arguments.revision == "failed")
         case "replay":
             await _replay(store, choice, arguments)
         case "discard":
@@ -142,14 +148,15 @@ def _new_data(arguments: argparse.Namespace) -> bytes:
         return file.read()
 
 
-async def _would_replay(choice: LetterChoice, from_start: bool) -> None:
+async def _would_replay(choice: LetterChoice, from_start: bool, as_failed: bool) -> None:
     count = 0
     async for page in choice.pages():
         count += len(page)
         for letter in page:
             stage = "the start" if from_start else letter.stage
-            print(letter.id, letter.pipeline, letter.event.id, f"from {stage}", sep="  ")
-    hint = "" if from_start else "; one whose pipeline has changed since goes the whole way"
+            by = [f"by revision {letter.revision}"] if as_failed else []
+            print(letter.id, letter.pipeline, letter.event.id, f"from {stage}", *by, sep="  ")
+    hint = "" if from_start or as_failed else "; one whose pipeline has changed since goes the whole way"
     print(f"would replay {_number(count)}{hint}")
 
 
@@ -157,7 +164,7 @@ async def _replay(store: Store, choice: LetterChoice, arguments: argparse.Namesp
     from engine.clock import SystemClock
     from engine.replay import Replays, paced
 
-    replays = Replays(store, arguments.from_start)
+    replays = Replays(store, arguments.from_start, arguments.revision == "failed")
     pages = choice.pages()
     try:
         async for page in paced(pages, arguments.rate, SystemClock()) if arguments.rate else pages:

@@ -66,11 +66,15 @@ class Binding:
 
     def secret_lines(self) -> Iterator[tuple[str, int]]:
         """The lines, by file and number, in which a secret stands in the clear."""
+        for path in self.clear_secrets():
+            span = self.document.span(path)
+            yield from ((span.file, line) for line in range(span.line, span.end_line + 1))
+
+    def clear_secrets(self) -> Iterator[Path]:
+        """The paths of the secrets that stand in the clear."""
         names = secret_names(self.manifest.metadata)
-        for entry in self.entries:
-            if entry.name in names and not entry.is_reference:
-                span = self.document.span(entry.path)
-                yield from ((span.file, line) for line in range(span.line, span.end_line + 1))
+        in_clear = (entry for entry in self.entries if entry.is_given and not entry.is_reference)
+        yield from (entry.path for entry in in_clear if entry.name in names)
 
     def _missing(self, name: str, use: ComponentUse) -> Diagnostic:
         message = f"as an {use.direction}, {self.manifest.name} needs the metadata field `{name}`"

@@ -166,6 +166,9 @@ def _outputs(pipeline: Definition) -> Iterator[str]:
     for index, output in enumerate(_mappings(pipeline.spec.get("outputs"))):
         binding = output.get("binding")
         yield binding if isinstance(binding, str) else f"outputs[{index}]"
+    delivery = pipeline.spec.get("delivery")
+    if isinstance(delivery, dict) and isinstance(delivery.get("deadLetter"), dict):
+        yield "deadLetter"
 
 
 def _mappings(value: Any) -> Sequence[Mapping[str, Any]]:

@@ -6,6 +6,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, cast
 
 from engine.clock import SystemClock
@@ -23,6 +24,7 @@ from engine.definitions.pipeline import Pipeline
 from engine.definitions.references import References, check_use
 from engine.definitions.schema_files import SchemaFiles
 from engine.definitions.settings import resolve, written
+from engine.definitions.source import Source
 from engine.definitions.uses import ComponentUse, app_uses, component_uses
 from engine.secrets import SecretError, Secrets
 
@@ -30,12 +32,17 @@ from engine.secrets import SecretError, Secrets
 # No `repr` here: asyncio.run makes one of its result, and that of a thousand definitions takes a third of a second.
 @dataclass(frozen=True, slots=True, repr=False)
 class Definitions:
-    """What of a folder can run, by name: nothing in it has an error, or refers to what has one."""
+    """What of a folder can run, by name: nothing in it has an error, or refers to what has one.
 
+    `schemas`: the files of `validate` steps as they were checked, by the path that `schema_path` gives.
+    """
+
+    root: Path = Path()
     pipelines: Mapping[str, Located[Pipeline]] = field(default_factory=dict)
     apps: Mapping[str, Located[App]] = field(default_factory=dict)
     components: Mapping[str, Located[Component]] = field(default_factory=dict)
     others: Sequence[Located[Model]] = ()
+    schemas: Mapping[Path, Source] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -47,9 +54,11 @@ class Report:
     refused: Set[Definition] = frozenset()
 
 
-async def check(folder: Folder, *, secrets: bool = True) -> Report:
-    """Checks all definitions of a folder; `secrets`: whether each secret and variable must be there."""
-    checker = _Checker(folder, secrets)
+async def check(folder: Folder, *, secrets: bool = True, schemas: Mapping[Path, Source] | None = None) -> Report:
+    """Checks all definitions of a folder; `secrets`: whether each secret and variable must be there; `schemas`: files
+    of `validate` steps that count as given here, and not as they are on the disk.
+    """
+    checker = _Checker(folder, secrets, schemas or {})
     try:
         await checker.check_components()
         await checker.check_apps()
@@ -64,7 +73,7 @@ async def check(folder: Folder, *, secrets: bool = True) -> Report:
 class _Checker:
     """In the order of dependence, so that what refers to a definition knows whether that has an error."""
 
-    def __init__(self, folder: Folder, with_secrets: bool) -> None:
+    def __init__(self, folder: Folder, with_secrets: bool, schemas: Mapping[Path, Source]) -> None:
         self._folder = folder
         self._kinds: dict[str, list[Definition]] = defaultdict(list)
         for definition in folder.definitions:
@@ -75,7 +84,7 @@ class _Checker:
             self._found.add(definition, [diagnostic])
         self._bindings: dict[Definition, Binding] = {}
         self._references = References(names, self._found, self._bindings)
-        self._schema_files = SchemaFiles()
+        self._schema_files = SchemaFiles(schemas)
         self._secret_lines: set[tuple[str, int]] = set()
         self._stores: dict[str, Located[Component]] = {}
         self.secrets = Secrets(self._stores, None, SystemClock())
@@ -209,7 +218,8 @@ class _Checker:
                 good[definition.kind][definition.name] = located
             else:
                 others.append(located)
-        return Definitions(good["Pipeline"], good["App"], good["Component"], others)
+        root, schemas = self._folder.root, self._schema_files.sources
+        return Definitions(root, good["Pipeline"], good["App"], good["Component"], others, schemas)
 
 
 def _check_environment(pipeline: Definition) -> Iterator[Diagnostic]:

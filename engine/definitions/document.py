@@ -33,6 +33,28 @@ class Document:
     def shown(self) -> str:
         return self.source.shown
 
+    @property
+    def extent(self) -> tuple[int, int]:
+        """Where it begins and ends in the text of its file: whole lines, without the comments before and after it."""
+        text, start = self.source.text, self.root.start_mark.index
+        line = text.rfind("\n", 0, start) + 1
+        if not text[line:start].strip():
+            start = line  # its first line is indented as the others are
+        lines = text[start : self.root.end_mark.index].splitlines(keepends=True)
+        while not lines[-1].strip() or lines[-1].startswith("#"):  # for libyaml it ends where the next one begins
+            lines.pop()
+        return start, start + len("".join(lines).rstrip())
+
+    @property
+    def text(self) -> str:
+        """As it stands in its file."""
+        return self.source.text[slice(*self.extent)]
+
+    def offsets(self, path: Sequence[Step]) -> tuple[int, int]:
+        """Where a value begins and ends in the text of its file."""
+        node = self._node(path)
+        return node.start_mark.index, _end(node).index
+
     def line_text(self, number: int) -> str:
         return self.source.line(number)
 

@@ -80,7 +80,9 @@ spec:
       window: 24h
       key: event.id
       most: 1000000
-    deadLetter: store
+    # A customer whose event is dead-lettered waits for a person, the others go on.
+    onDeadLetter: park
+    deadLetter: store # or an output: {binding: failures}
 """,
     "App": """\
 apiVersion: jackfield/v1

@@ -56,10 +56,15 @@ class File:
         source = read_source(path)
         if isinstance(source, Diagnostic):
             return cls(path, source.span.file, None, diagnostics=(source,))
+        return cls.of(source, stamp)
+
+    @classmethod
+    def of(cls, source: Source, stamp: Stamp | None = None) -> File:
+        """A file of this text, whether it is on the disk or not."""
         documents, diagnostics = yaml.parse(source)
         definitions = tuple(understand(document) for document in documents)
         lost = _lost_names(source, definitions) if diagnostics else {}
-        return cls(path, source.shown, stamp, definitions, diagnostics, lost)
+        return cls(source.path, source.shown, stamp, definitions, diagnostics, lost)
 
     def without(self, refused: Container[Definition]) -> File:
         """The file without some of its definitions."""

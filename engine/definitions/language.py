@@ -41,6 +41,7 @@ def check(document: Document) -> list[Diagnostic]:
         diagnostics += _check_expression(document, path, text, bare, known)
     diagnostics += _check_attributes(document, spec)
     diagnostics += _check_requests(document, spec)
+    diagnostics += _check_parking(document, _mapping(spec.get("delivery")))
     diagnostics += check_settled(document)
     return diagnostics
 
@@ -64,6 +65,8 @@ def _expressions(spec: Mapping[str, Any]) -> Iterator[tuple[Path, str, bool]]:
     ):
         if isinstance(text, str):
             yield path, text, True
+    where = _mapping(delivery.get("deadLetter"))
+    yield from _templates(where.get("metadata"), ("spec", "delivery", "deadLetter", "metadata"))
     for index, output in _items(spec, "outputs"):
         path = ("spec", "outputs", index)
         if isinstance(output.get("when"), str):
@@ -184,12 +187,25 @@ def _check_request_of_batch(document: Document, call: Mapping[str, Any], path: P
             yield document.source.error("E406", message, span, hint)
 
 
+def _check_parking(document: Document, delivery: Mapping[str, Any]) -> Iterator[Diagnostic]:
+    path: Path = ("spec", "delivery", "onDeadLetter")
+    if delivery.get("onDeadLetter") != "park":
+        return
+    if "orderBy" not in delivery:
+        message, hint = "only events with a key can be parked", "say with `orderBy` which events belong together"
+        yield document.error("E420", message, path, hint)
+    if isinstance(delivery.get("deadLetter"), dict):
+        message = "a parked key is released from the engine's store, and the dead letters of this pipeline go elsewhere"
+        yield document.error("E420", message, path, "leave out `deadLetter`, or write `onDeadLetter: continue`")
+
+
 def check_settled(document: Document) -> Iterator[Diagnostic]:
     """An error for each template in a text that is settled before there is an event."""
     spec = _mapping(document.get(("spec",)))
     places: list[Path] = [("spec", "url")]
     places += [("spec", "steps", index, "call", "app", "url") for index, _ in _items(spec, "steps")]
     places += [("spec", "outputs", index, "operation") for index, _ in _items(spec, "outputs")]
+    places.append(("spec", "delivery", "deadLetter", "operation"))
     for path in places:
         text = document.get(path)
         if isinstance(text, str) and "{{" in text:

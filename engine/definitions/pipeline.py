@@ -176,6 +176,22 @@ class Deduplicate(Model):
     )
 
 
+class DeadLetterOutput(Model):
+    """An output binding for dead letters. What it cannot take is kept in the store."""
+
+    binding: Name | InlineBinding = Field(description="A Component by its name, or one written in place.")
+    operation: str | None = Field(
+        None,
+        description="What to do, of the operations that the component type has; mostly `create`.",
+        examples=["create"],
+    )
+    metadata: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Metadata of the operation; values are templates, and see `event.errorstage` and the like.",
+        examples=[{"fileName": "{{ event.errorstage }}/{{ event.id }}.json"}],
+    )
+
+
 class Delivery(Model):
     """How events are delivered."""
 
@@ -189,7 +205,17 @@ class Delivery(Model):
         examples=["event.subject"],
     )
     deduplicate: Deduplicate | None = Field(None, description="Do events only once; absent means at least once.")
-    dead_letter: Literal["store"] = Field("store", description="Where events go that cannot be delivered.")
+    on_dead_letter: Literal["continue", "park"] = Field(
+        "continue",
+        description="What becomes of later events of the same `orderBy` key when one is dead-lettered: they go on, or "
+        "their key is parked: they become dead letters too, until `jackfield parked release` sends all of them on.",
+        examples=["park"],
+    )
+    dead_letter: Literal["store"] | DeadLetterOutput = Field(
+        "store",
+        description="Where events go that cannot be delivered: the engine's store, or an output binding.",
+        examples=["store", {"binding": "failures"}],
+    )
 
 
 class PipelineSpec(Model):

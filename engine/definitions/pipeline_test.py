@@ -180,7 +180,9 @@ class ExpectedOutput(Model):
     """An operation of an output that was confirmed."""
 
     binding: str | None = Field(
-        None, description="The component; one written in place goes by `outputs[0]`.", examples=["priced-orders"]
+        None,
+        description="The component; one written in place goes by `outputs[0]`, or `deadLetter`.",
+        examples=["priced-orders"],
     )
     operation: str | None = Field(None, description="What was done.", examples=["create"])
     metadata: dict[str, Any] = Field(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +26,12 @@ _DATA = frozenset({"const", "enum", "examples", "default"})  # what is below the
 
 
 class SchemaFiles:
-    """Reads and checks each file once, however many steps name it."""
+    """Reads and checks each file once, however many steps name it. `sources`: what was read, and what is `given`, which
+    counts whatever is on the disk.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, given: Mapping[Path, Source]) -> None:
+        self.sources: dict[Path, Source] = dict(given)
         self._found: dict[Path, list[Diagnostic]] = {}
 
     def check(self, pipeline: Definition) -> Iterator[Diagnostic]:
@@ -43,13 +46,13 @@ class SchemaFiles:
                 yield from _check_schema(pipeline.document, path)
 
     def _check_file(self, document: Document, path: Sequence[Step], name: str) -> Iterator[Diagnostic]:
-        file = document.path.parent / name
-        if not os.path.isfile(file):  # unlike Path's, it takes any text
+        file = schema_path(document, name)
+        if file not in self.sources and not os.path.isfile(file):  # unlike Path's, it takes any text
             message = f"{name!r} is a folder" if os.path.isdir(file) else f"there is no file {name!r}"
             yield document.error("E508", message, path, _files_near(file))
             return
         if file not in self._found:
-            self._found[file] = list(_check_file(file))
+            self._found[file] = list(self._read(file))
         yield from self._found[file]
         if self._found[file]:
             place = self._found[file][0].span
@@ -57,13 +60,25 @@ class SchemaFiles:
                 "E303", f"the schema {name!r} has an error", path, related=place, related_message="the error is here"
             )
 
+    def _read(self, file: Path) -> Iterator[Diagnostic]:
+        source = self.sources.get(file) or read_source(file)
+        if isinstance(source, Diagnostic):
+            yield source
+            return
+        self.sources[file] = source
+        yield from _check_source(source)
 
-def load_schema(path: Path) -> Any:
+
+def schema_path(document: Document, name: str) -> Path:
+    """The file that a `validate` step names: relative to the file of its pipeline."""
+    return document.path.parent / name
+
+
+def load_schema(source: Source) -> Any:
     """The schema of a file that has been checked."""
-    text = path.read_text(encoding="utf-8-sig")
-    if path.suffix == ".json":
-        return json.loads(text)
-    return yaml.parse(Source(path, str(path), text))[0][0].value
+    if source.path.suffix == ".json":
+        return json.loads(source.text)
+    return yaml.parse(source)[0][0].value
 
 
 def _files_near(file: Path) -> str:
@@ -74,12 +89,8 @@ def _files_near(file: Path) -> str:
     return close_match(file.name, names) or f"it was looked for in {file.parent}"
 
 
-def _check_file(file: Path) -> Iterator[Diagnostic]:
-    source = read_source(file)
-    if isinstance(source, Diagnostic):
-        yield source
-        return
-    if file.suffix == ".json":
+def _check_source(source: Source) -> Iterator[Diagnostic]:
+    if source.path.suffix == ".json":
         try:
             json.loads(source.text)
         except json.JSONDecodeError as error:

@@ -50,6 +50,10 @@ def component_uses(pipeline: Definition) -> Iterator[ComponentUse]:
         if _is_binding(output.get("binding")):
             path = ("spec", "outputs", index, "binding")
             yield ComponentUse(pipeline, "output", output["binding"], path, output.get("operation"))
+    where = _mapping(_mapping(pipeline.spec.get("delivery")).get("deadLetter"))
+    if _is_binding(where.get("binding")):
+        place = ("spec", "delivery", "deadLetter", "binding")
+        yield ComponentUse(pipeline, "output", where["binding"], place, where.get("operation"))
 
 
 def app_uses(pipeline: Definition) -> Iterator[AppUse]:
@@ -66,6 +70,10 @@ def _is_binding(value: Any) -> bool:
 
 def _is_name(value: Any) -> bool:
     return isinstance(value, str) and _NAME.fullmatch(value) is not None
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _items(value: Any) -> Iterator[tuple[int, Mapping[str, Any]]]:

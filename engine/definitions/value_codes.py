@@ -129,6 +129,22 @@ right:
   headers: {X-Tenant: acme}
 """,
     ),
+    "E420": (
+        "a key that cannot be parked",
+        """\
+`onDeadLetter: park` holds back the later events of a key until a person releases it: there must be a key (`orderBy`),
+and the dead letters must be in the engine's store.
+
+wrong:
+  delivery:
+    onDeadLetter: park
+
+right:
+  delivery:
+    orderBy: data.customer
+    onDeadLetter: park
+""",
+    ),
     "E501": (
         "a secret without a secret store",
         """\

@@ -85,7 +85,7 @@ class _Run:
         components = SwappedComponents(store, self._clock, self._watch, self._output)
         watcher = Watcher(self._record, self._coverage)
         builder = BenchBuilder(store, self._clock, session, components, watcher, case.secrets)
-        return await builder.build(self._pipeline, definitions, Counts())
+        return await builder.build(self._pipeline, definitions, "test", Counts(), store.queue("replays"))
 
     def _urls(self) -> Mapping[str, str]:
         calls = [step.call for step in self._pipeline.model.spec.steps if step.call is not None]

@@ -61,6 +61,15 @@ class MemoryStore:
     async def remove_dead_letters(self, ids: Sequence[str]) -> int:
         return sum(self._letters.pop(id, None) is not None for id in ids)
 
+    async def resend(
+        self, letters: Sequence[str], queue: str, messages: Sequence[Message], marks: Mapping[str, Mapping[str, str]]
+    ) -> None:
+        for id in letters:
+            self._letters.pop(id, None)
+        await self.queue(queue).put(messages)
+        for scope, of_scope in marks.items():
+            await self.set_marks(scope, of_scope)
+
     async def count_dead_letters(self, which: LetterQuery = ALL_LETTERS) -> int:
         return sum(_meets(letter, which) for letter in self._letters.values())
 
@@ -104,6 +113,7 @@ def _meets(letter: DeadLetter, which: LetterQuery) -> bool:
         and (which.since is None or letter.time >= which.since)
         and (which.until is None or letter.time < which.until)
         and (which.error or "").casefold() in letter.error.casefold()
+        and which.key in (None, letter.key)
     )
 
 

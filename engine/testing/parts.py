@@ -50,8 +50,8 @@ class SettingsOfClocks(Resolver):
         manifest = component_type(binding.type)
         if place[1] == "input" and manifest.runs_on_clock:
             return await super().binding(pipeline, place, binding)
-        name = f"outputs[{place[2]}]" if place[1] == "outputs" else f"{pipeline.model.metadata.name}-input"
-        return _swapped(name, manifest)
+        names = {"input": f"{pipeline.model.metadata.name}-input", "outputs": f"outputs[{place[2]}]"}
+        return _swapped(names.get(str(place[1]), str(place[2])), manifest)
 
     async def component(self, name: str) -> Use:
         component = self._components.get(name)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from bindings.contract import InputBinding, Outcome, Received, Redelivery, Settled
 from bindings.store import DeadLetter
 from engine.clock import VirtualClock
+from engine.dead_letters import DeadLetters
 from engine.deduplication import Deduplication
 from engine.definitions.pipeline import CircuitBreaker, Deduplicate, Delivery, Envelope, Retry
 from engine.envelope import EnvelopeMaker
@@ -17,6 +18,7 @@ from engine.event import Event
 from engine.flow import Flow
 from engine.intake import Intake, KeyOf
 from engine.observer import Counts
+from engine.parking import Parking
 from engine.passage import Passage
 from engine.pipeline_run import PipelineRun
 from engine.stages.stage import EachEvent, Stage, Surroundings, Verdict
@@ -201,6 +203,7 @@ class Rig:
         deduplicate: Deduplicate | None = None,
         retries: Sequence[Retry | None] = (),
         input: InputBinding | None = None,
+        park: bool = False,
     ) -> None:
         self.clock = VirtualClock()
         self.input = Source()
@@ -218,13 +221,19 @@ class Rig:
             retry=Retry(max_attempts=max_attempts, jitter=False),
             circuit_breaker=CircuitBreaker(failures=failures, probe_every=probe_every),
         )
-        flow = Flow("orders", "rev1", stages, delivery, self.store, self.clock, self.counts, self.journal, retries)
+        self.parking = Parking("orders", self.store, self.clock)
+        if park:
+            at = 1 if once is None else 2  # after the event is made, and its duplicates are ended
+            stages = (*stages[:at], self.parking, *stages[at:])
+        letters = DeadLetters("orders", "rev1", self.store, self.clock, self.parking if park else None)
+        flow = Flow("orders", "rev1", stages, delivery, letters, self.counts, self.journal, retries)
         self.run = PipelineRun(
             flow,
             input or self.input,
             self.store.queue("replay/orders"),
             Intake(envelope, key_of, self.clock),
             self.clock,
+            parking=self.parking,
             once=once,
             concurrency=concurrency,
             batch_size=batch_size,

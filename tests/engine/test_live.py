@@ -11,6 +11,7 @@ import pytest
 from engine.clock import VirtualClock
 from engine.definitions.check import Definitions, Report
 from engine.live import LOOK_EVERY, LiveFolder, Stamps, changed, look
+from engine.revision import revision_of
 from tests.bindings.fakes import eventually
 from tests.engine.definitions.folders import component, documents, pipeline, write
 
@@ -63,6 +64,25 @@ async def test_component_with_an_error_stops_no_pipeline_that_uses_it(tmp_path: 
     report = await load(folder, tmp_path, {"c.yaml": component(type="bindings.nothing")})
     assert report.diagnostics
     assert sources(report.definitions) == {"p": "c"}
+
+
+@pytest.mark.parametrize("broken", ['{"type": 5}', "{", None])
+async def test_schema_file_with_an_error_stops_no_pipeline_that_uses_it(tmp_path: Path, broken: str | None) -> None:
+    folder = LiveFolder(tmp_path)
+    files = {"p.yaml": pipeline("  steps: [{validate: s.json}]\n"), "s.json": '{"type": "object"}'}
+    before = await load(folder, tmp_path, files)
+    report = await load(folder, tmp_path, {"s.json": broken})
+    assert report.diagnostics
+    assert _revisions(report) == _revisions(before)
+    report = await load(folder, tmp_path, {"s.json": '{"type": "array"}'})
+    assert not report.diagnostics
+    assert _revisions(report).keys() == {"p"}
+    assert _revisions(report) != _revisions(before)
+
+
+def _revisions(report: Report) -> dict[str, str]:
+    pipelines = report.definitions.pipelines
+    return {name: revision_of(located, report.definitions) for name, located in pipelines.items()}
 
 
 async def test_of_a_file_that_never_was_good_runs_what_has_no_error(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from bindings.contract import InputBinding
 from bindings.manifest import ComponentType
 from bindings.metadata import Metadata
+from bindings.store import DurableQueue
 from engine.builder import Builder, Built
 from engine.clock import VirtualClock
 from engine.components import Components, Use
@@ -22,6 +23,7 @@ from engine.definitions.folder import Located
 from engine.definitions.pipeline import Pipeline
 from engine.errors import DefinitionError, NotReady
 from engine.observer import Counts
+from engine.revisions import Revisions
 from engine.server import LOOPBACK, Server
 from engine.slot import Slot
 from engine.testing.memory_store import MemoryStore
@@ -87,12 +89,21 @@ class Bench(Builder):
         super().__init__(self.store, self.clock_, session, Components(self.store, self.clock_), Journal())
         self.told: list[str] = []
         server = Server(LOOPBACK, 0, dict)
-        self.slot = Slot("p", Counts(), self, server, self.clock_, self, DRAIN)
+        revisions = Revisions("p", Counts(), self, self.store, self.clock_, DRAIN)
+        self.slot = Slot("p", revisions, server, self.clock_, self, DRAIN)
         self._located = located
         self._definitions = definitions
         self._next = Revision()
 
-    async def build(self, pipeline: Located[Pipeline], definitions: Definitions, counts: Counts) -> Built:
+    async def build(
+        self,
+        pipeline: Located[Pipeline],
+        definitions: Definitions,
+        revision: str,
+        counts: Counts,
+        replays: DurableQueue,
+        input: InputBinding | None = None,
+    ) -> Built:
         if self._next.build_errors:
             raise self._next.build_errors.popleft()
         return self._next.built(pipeline)

@@ -20,7 +20,7 @@ from engine.cli import main
 from engine.clock import SystemClock
 from engine.event import Event
 from engine.letter_lines import letter_of_line, line_of
-from engine.replay import queue_name
+from engine.replay import queue_name, wanted_revision
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[3]
@@ -198,7 +198,7 @@ def test_replay_that_is_interrupted_leaves_the_rest_and_says_so() -> None:
     assert out == "stopped: replayed 1 dead letter, the others stay what they are\n"
     assert process.returncode == 130
     assert [one.id for one in all_letters()] == ["b", "c"]
-    assert [message.id for message in replayed("orders")] == ["a"]
+    assert [message.metadata["replayOf"] for message in replayed("orders")] == ["a"]
 
 
 def test_edit_changes_the_data_everywhere_where_no_step_had(
@@ -313,3 +313,12 @@ def test_store_that_is_not_there_is_told_and_not_made(
     assert main(["dead-letters", "list", "--store", "sqlite:mistyped.db"]) == 2
     assert f"there is no store {tmp_path / 'mistyped.db'}" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("letters")
+def test_replay_may_be_by_the_revision_that_failed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["dead-letters", "replay", "a", "--revision", "failed", "--dry-run", "--store", STORE]) == 0
+    out = capsys.readouterr().out
+    assert out == "a  orders  event-a  from steps[0].call  by revision abc\nwould replay 1 dead letter\n"
+    assert main(["dead-letters", "replay", "a", "--revision", "failed", "--store", STORE]) == 0
+    assert [wanted_revision(one) for one in replayed("orders")] == ["abc"]

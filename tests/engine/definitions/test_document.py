@@ -136,3 +136,18 @@ def test_line_text_outside_of_the_file_is_empty(document: Document) -> None:
     assert document.line_text(1) == "plain: some words"
     assert document.line_text(0) == ""
     assert document.line_text(999) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "texts"),
+    [
+        ("# head\na: 1\nb: 2  # two\n# after\n\n---\n# of the next\na: 2\n", ["a: 1\nb: 2  # two", "a: 2"]),
+        ("--- {a: 1} # one\n---\n  a: 1\n  b: &x [1]\n  c: *x\n...\n", ["{a: 1}", "  a: 1\n  b: &x [1]\n  c: *x"]),
+        ("a: |\n  one\n  # two\n\n\n# after\n---\na: >-\n  one\n", ["a: |\n  one\n  # two", "a: >-\n  one"]),
+        ("a:\r\n  - 1\r\n\r\n---\r\nb: 2", ["a:\r\n  - 1", "b: 2"]),
+    ],
+)
+def test_text_of_a_document_is_all_that_is_between_the_comments_around_it(text: str, texts: list[str]) -> None:
+    documents, diagnostics = parse(Source(Path("f.yaml"), "f.yaml", text))
+    assert not diagnostics
+    assert [document.text for document in documents] == texts

@@ -63,6 +63,22 @@ def found(spec: str) -> list[str]:
         ),
         ("outputs:\n    - {binding: b, operation: '›{{ data.op }}'}", "E407 a template is not evaluated here"),
         ("steps:\n    - call: {app: a, headers: {›'X Y': z}}", "E408 'X Y' cannot be the name of a header"),
+        (
+            "delivery: {onDeadLetter: ›park}",
+            "E420 only events with a key can be parked | say with `orderBy` which events belong together",
+        ),
+        (
+            "delivery: {orderBy: data.k, deadLetter: {binding: b}, onDeadLetter: ›park}",
+            "E420 a parked key is released from the engine's store, and the dead letters of this pipeline go elsewhere",
+        ),
+        (
+            "delivery: {deadLetter: {binding: b, operation: '›{{ data.op }}'}}",
+            "E407 a template is not evaluated here",
+        ),
+        (
+            "delivery: {deadLetter: {binding: b, metadata: {k: '{{ ›evnt.id }}'}}}",
+            "E401 there is no 'evnt'",
+        ),
     ],
 )
 def test_check_wrong_language_is_an_error_at_its_character(spec: str, expected: str) -> None:

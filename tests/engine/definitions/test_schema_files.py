@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from engine.definitions.schema_files import load_schema
+from engine.definitions.source import Source, read_source
 from tests.engine.definitions.folders import by_file, found_in, marked, pipeline, report_of, write
 
 
@@ -100,4 +101,6 @@ async def test_check_one_wrong_schema_file_is_told_once_for_many_pipelines(tmp_p
     ("name", "content"), [("s.json", '{"a": "\\ud83d\\ude00", "on": 1}'), ("s.yaml", "a: 😀\non: 1\n")]
 )
 def test_load_schema_gives_the_value_of_the_file(tmp_path: Path, name: str, content: str) -> None:
-    assert load_schema(write(tmp_path, {name: content}) / name) == {"a": "😀", "on": 1}
+    source = read_source(write(tmp_path, {name: content}) / name)
+    assert isinstance(source, Source)
+    assert load_schema(source) == {"a": "😀", "on": 1}

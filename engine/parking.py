@@ -1,0 +1,159 @@
+"""Parked keys: while a dead letter waits for a person, so does every later event of its key (`onDeadLetter: park`).
+
+Those become dead letters too, in their order: nothing is held in memory, and the input goes on. A release sends the
+letters of a key through the queue of replays, the oldest first, and behind them a message that unparks the key. The
+order holds because all of them go through the one lane of the key (`engine/intake.py`):
+
+- A replay of the release passes while the mark of the key carries the release's token. One that fails parks the key
+  anew, with another token, so that those behind it become letters again, each under its old id and so at its old place.
+- Events that come meanwhile become letters. The message at the end finds them, and sends them in another round.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+
+from bindings.contract import Clock
+from bindings.store import DeadLetter, LetterQuery, Store
+from engine.errors import DefinitionError, Permanent
+from engine.passage import Arrival, Passage
+from engine.replay import message_of, queue_name, unpark_message
+from engine.retry import KEEP_TRYING, insist
+from engine.stages.stage import Verdict
+from engine.suggest import close_match
+
+_log = logging.getLogger("jackfield.parking")
+_SCOPE = "parked"
+_ROUND = 500  # letters of one round of a release
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """`letter` parked the key at `time`; replays with `token` may pass."""
+
+    letter: str
+    time: float
+    token: str
+
+
+class Parking:
+    """The parked keys of one pipeline, and the stage that ends the events of these keys."""
+
+    name = "park"
+    limit = None
+    waits = False
+
+    def __init__(self, pipeline: str, store: Store, clock: Clock) -> None:
+        self._pipeline = pipeline
+        self._store = store
+        self._clock = clock
+        self._known: dict[str, Parked] | None = None
+
+    async def __call__(self, batch: Sequence[Passage]) -> Sequence[Verdict]:
+        parked = await self._parked([passage.arrival for passage in batch])
+        return [self._judge(passage, parked.get(passage.arrival.key or "")) for passage in batch]
+
+    @staticmethod
+    def _judge(passage: Passage, parked: Parked | None) -> Verdict:
+        replay = passage.arrival.replay
+        if parked is None or (replay is not None and replay.release in (None, parked.token)):
+            return None  # a replay of no release is what a person asked for
+        return Permanent(f"its key {passage.arrival.key!r} is parked since dead letter {parked.letter}")
+
+    async def park(self, dead: Sequence[tuple[DeadLetter, Passage]]) -> None:
+        """Returns when the keys of these letters are parked durably, however long it takes."""
+        parked = await self._parked([passage.arrival for _, passage in dead])
+        for letter, passage in dead:
+            if letter.key is None:
+                continue
+            before, replay = parked.get(letter.key), passage.arrival.replay
+            if before is None or (replay is not None and replay.release == before.token):
+                await self._mark(letter.key, Parked(letter.id, letter.time, _new_token()))
+
+    async def end_release(self, end: Arrival) -> None:
+        """All letters of a release went their way: unparks the key, or sends those that were added meanwhile."""
+        key, parked = end.key or "", await self._parked([end])
+        if key not in parked or _is_of_another(end, parked):
+            return  # one of them failed again, or another release came later
+        if await self._store.count_dead_letters(LetterQuery(self._pipeline, key=key)):
+            await _send(self._store, self._pipeline, key, parked[key])
+            self.clear()
+        else:
+            await self._store.drop_marks(_SCOPE, [_mark_key(self._pipeline, key)])
+            del parked[key]
+
+    def clear(self) -> None:
+        """Another revision may have run meanwhile: what is parked is read again."""
+        self._known = None
+
+    async def _parked(self, of: Sequence[Arrival] = ()) -> dict[str, Parked]:
+        """Read anew where one of these is of a release that is not known here: a command has begun it."""
+        if self._known is None or any(_is_of_another(arrival, self._known) for arrival in of):
+            keys = await parked_keys(self._store)
+            self._known = {key: parked for (pipeline, key), parked in keys.items() if pipeline == self._pipeline}
+        return self._known
+
+    async def _mark(self, key: str, parked: Parked) -> None:
+        marks = {_mark_key(self._pipeline, key): json.dumps(asdict(parked))}
+        what = f"the key {key!r} could not be parked"
+        await insist(partial(self._store.set_marks, _SCOPE, marks), KEEP_TRYING, self._clock, _log, what)
+        (await self._parked())[key] = parked
+
+
+async def parked_keys(store: Store) -> Mapping[tuple[str, str], Parked]:
+    """Of all pipelines, by pipeline and key; the oldest first."""
+    marks = await store.marks(_SCOPE)
+    found = {_pipeline_and_key(mark): Parked(**json.loads(value)) for mark, value in marks.items()}
+    return dict(sorted(found.items(), key=lambda one: one[1].time))
+
+
+async def release(store: Store, pipeline: str, key: str) -> int:
+    """Sends the letters of a parked key on their way; the engine unparks it when they are done. Gives their number.
+
+    Raises `DefinitionError` when the key is not parked.
+    """
+    parked = await parked_keys(store)
+    if (pipeline, key) not in parked:
+        keys = [one for name, one in parked if name == pipeline]
+        hint = close_match(key, keys) or "`jackfield parked list` lists those that are"
+        raise DefinitionError(f"no key {key!r} of pipeline {pipeline} is parked", hint=hint)
+    return await _send(store, pipeline, key, parked[pipeline, key])
+
+
+async def _send(store: Store, pipeline: str, key: str, parked: Parked) -> int:
+    """Under a new token, so that what is left of a former release stops. What a round does not take, the next does."""
+    letters = await store.dead_letters(LetterQuery(pipeline, key=key), limit=_ROUND)
+    token = _new_token()
+    replays = [message_of(letter, from_start=False, release=token) for letter in letters]
+    mark = json.dumps(asdict(replace(parked, token=token)))
+    await store.resend(
+        [letter.id for letter in letters],
+        queue_name(pipeline),
+        [*replays, unpark_message(key, token)],
+        {_SCOPE: {_mark_key(pipeline, key): mark}},
+    )
+    return len(letters)
+
+
+def _is_of_another(arrival: Arrival, parked: Mapping[str, Parked]) -> bool:
+    """Whether it belongs to a release that is not the one that the key's mark names."""
+    key, replay = arrival.key or "", arrival.replay
+    return replay is not None and replay.release is not None and key in parked and parked[key].token != replay.release
+
+
+def _new_token() -> str:
+    return os.urandom(4).hex()
+
+
+def _mark_key(pipeline: str, key: str) -> str:
+    return f"{pipeline}/{key}"  # a name has no slash
+
+
+def _pipeline_and_key(mark: str) -> tuple[str, str]:
+    pipeline, _, key = mark.partition("/")
+    return pipeline, key

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import pytest
+
+from bindings.contract import Outcome
+from bindings.store import LetterQuery
+from engine.errors import DefinitionError, Permanent
+from engine.parking import parked_keys, release
+from engine.replay import replay
+from tests.engine.rig import App, Rig, failing
+
+
+def rig(app: App, concurrency: int = 16) -> Rig:
+    """Events of one first letter are done one after the other."""
+    return Rig(app, park=True, concurrency=concurrency, key_of=lambda passage: passage.event.id[0])
+
+
+async def waiting(rig: Rig, key: str = "a") -> list[str]:
+    letters = await rig.store.dead_letters(LetterQuery("orders", key=key))
+    return [letter.origin.id for letter in letters]
+
+
+async def is_parked(rig: Rig, key: str = "a") -> bool:
+    return ("orders", key) in await parked_keys(rig.store)
+
+
+async def until_unparked(rig: Rig, key: str = "a") -> None:
+    for _ in range(100):
+        await rig.pass_time(0.1)
+        if not await is_parked(rig, key):
+            return
+    raise AssertionError(f"{key} is still parked")
+
+
+async def test_later_events_of_the_key_wait_behind_the_dead_letter_and_others_go_on() -> None:
+    app = App(failing(lambda: Permanent("no"), ["a1"]))
+    bench = rig(app)
+    bench.start("a1", "a2", "b1", "a3", "b2")
+    await bench.until_settled(5)
+    assert sorted(app.called_with) == ["a1", "b1", "b2"]
+    assert await waiting(bench) == ["a1", "a2", "a3"]
+    assert bench.input.outcomes["a3"] is Outcome.DEAD_LETTERED
+    first, second, _ = await bench.store.dead_letters(LetterQuery("orders", key="a"))
+    assert str(second.error) == f"its key 'a' is parked since dead letter {first.id}"
+    [parked] = (await parked_keys(bench.store)).values()
+    assert (parked.letter, parked.time) == (first.id, first.time)
+
+
+async def test_release_does_the_events_of_the_key_in_their_order_and_unparks_it() -> None:
+    app = App(failing(lambda: Permanent("no"), ["a1"], times=1))
+    bench = rig(app)
+    bench.start("a1", "a2", "a3")
+    await bench.until_settled(3)
+    app.calls.clear()
+    assert await release(bench.store, "orders", "a") == 3
+    await until_unparked(bench)
+    bench.input.put("a4")
+    await bench.until_settled(4)
+    assert app.called_with == ["a1", "a2", "a3", "a4"]
+    assert await bench.store.count_dead_letters() == 0
+
+
+async def test_release_that_fails_again_keeps_all_of_them_in_their_order() -> None:
+    app = App(failing(lambda: Permanent("no"), ["a1", "a3"], times=2))
+    bench = rig(app)
+    bench.start("a1", "a2", "a3", "a4")
+    await bench.until_settled(4)
+    before = [letter.id for letter in await bench.store.dead_letters()]
+    await release(bench.store, "orders", "a")
+    await bench.pass_time(1)
+    assert app.called_with == ["a1", "a1"]
+    assert [letter.id for letter in await bench.store.dead_letters()] == before
+    assert await waiting(bench) == ["a1", "a2", "a3", "a4"]
+    for _ in range(3):  # a3 fails twice
+        await release(bench.store, "orders", "a")
+        await bench.pass_time(1)
+    await until_unparked(bench)
+    assert app.called_with == ["a1", "a1", "a1", "a2", "a3", "a3", "a3", "a4"]
+
+
+async def test_events_that_come_while_a_release_is_under_way_do_not_overtake() -> None:
+    app = App(failing(lambda: Permanent("no"), ["a1"], times=1))
+    bench = rig(app)
+    bench.start("a1", "a2")
+    await bench.until_settled(2)
+    app.calls.clear()
+    bench.input.put("a3")
+    await release(bench.store, "orders", "a")
+    bench.input.put("a4")
+    await until_unparked(bench)
+    await bench.until_settled(4)
+    bench.input.put("a5")
+    await bench.until_settled(5)
+    assert app.called_with == ["a1", "a2", "a3", "a4", "a5"]
+
+
+async def test_parked_keys_survive_a_restart_with_another_revision() -> None:
+    app = App(failing(lambda: Permanent("no"), ["a1"], times=1))
+    bench = rig(app)
+    bench.start("a1")
+    await bench.until_settled(1)
+    await bench.run.stop(1)
+    bench.run.start()
+    bench.input.put("a2")
+    await bench.until_settled(2)
+    assert await waiting(bench) == ["a1", "a2"]
+
+
+async def test_release_of_a_key_whose_letters_were_discarded_unparks_it() -> None:
+    bench = rig(App(failing(lambda: Permanent("no"), ["a1"])))
+    bench.start("a1")
+    await bench.until_settled(1)
+    await bench.store.remove_dead_letters([letter.id for letter in await bench.store.dead_letters()])
+    assert await release(bench.store, "orders", "a") == 0
+    await until_unparked(bench)
+
+
+async def test_replay_of_one_letter_passes_although_its_key_is_parked() -> None:
+    app = App(failing(lambda: Permanent("no"), ["a1"], times=1))
+    bench = rig(app)
+    bench.start("a1", "a2")
+    await bench.until_settled(2)
+    [_, second] = await bench.store.dead_letters()
+    await replay(bench.store, [second], from_start=False)
+    await bench.until(lambda: app.called_with == ["a1", "a2"])
+    assert await is_parked(bench)
+
+
+async def test_message_at_the_end_that_is_given_out_twice_does_not_unpark_before_the_letters() -> None:
+    """As after a crash between the next round of a release and the settlement of the one before."""
+    app = App(failing(lambda: Permanent("no"), ["a1"], times=1))
+    bench = rig(app, concurrency=1)
+    bench.start("a1")
+    await bench.until_settled(1)
+    await bench.run.stop(1)
+    await release(bench.store, "orders", "a")
+    await release(bench.store, "orders", "a")  # a second end, with the token of the first
+    bench.input.put("a2")
+    bench.run.start()
+    await until_unparked(bench)
+    await bench.until_settled(2)
+    assert app.called_with == ["a1", "a1", "a2"]
+
+
+async def test_release_counts_no_event_for_the_message_at_its_end() -> None:
+    bench = rig(App(failing(lambda: Permanent("no"), ["a1"], times=1)))
+    bench.start("a1")
+    await bench.until_settled(1)
+    await release(bench.store, "orders", "a")
+    await until_unparked(bench)
+    assert (bench.counts.read, bench.counts.delivered) == (2, 1)
+
+
+async def test_key_that_is_not_parked_cannot_be_released() -> None:
+    bench = rig(App(failing(lambda: Permanent("no"), ["a1"])))
+    bench.start("a1")
+    await bench.until_settled(1)
+    with pytest.raises(DefinitionError, match="no key 'b' of pipeline orders is parked"):
+        await release(bench.store, "orders", "b")

@@ -104,7 +104,8 @@ class _List:
 
 
 def _written(expected: Expected) -> dict[str, Any]:
-    wanted = {name: getattr(expected, name) for name in expected.model_fields_set if name != "times"}
+    named = [name for name in type(expected).model_fields if name in expected.model_fields_set and name != "times"]
+    wanted = {name: getattr(expected, name) for name in named}
     if "headers" in wanted:
         wanted["headers"] = {name.lower(): value for name, value in wanted["headers"].items()}
     if isinstance(wanted.get("error"), str):

@@ -40,7 +40,7 @@ def differences(
                 yield from differences(value, got[key], whole=whole, path=(*path, key))
             else:
                 yield Difference((*path, key), shown(value), "nothing")
-        for key in got.keys() - expected.keys() if whole else ():
+        for key in sorted(got.keys() - expected.keys()) if whole else ():
             yield Difference((*path, key), "nothing", shown(got[key]))
     elif _is_list(expected) and _is_list(got):
         for index, value in enumerate(expected[: len(got)]):

@@ -67,6 +67,8 @@ class _Checker:
         if self._runs_on_clock and case.time.until is None:
             hint = "write `time: {from: 2026-01-01T00:00:00Z, until: 2026-02-01T00:00:00Z}`"
             yield self._document.error("E603", "a schedule runs until an instant, and none is given", place, hint)
+        if case.time.until is not None and case.time.until <= case.time.start:
+            yield self._document.error("E603", "the test ends before it begins", (*place, "time", "until"))
         if self._runs_on_clock and case.events:
             message = "the input is a schedule, which makes its events itself"
             yield self._document.error("E603", message, (*place, "events"), "remove them", key=True)

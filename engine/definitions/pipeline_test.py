@@ -28,6 +28,7 @@ Instant = Annotated[
     WithJsonSchema({"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$"}),
 ]
 Outcome: TypeAlias = Literal["done", "filtered", "dead-lettered", "released"]
+Status = Annotated[int, Field(ge=200, le=599)]
 Failure: TypeAlias = Literal["timeout", "refused", "reset", "garbage"]
 
 _NEW_YEAR = parse_instant("2026-01-01T00:00:00Z")
@@ -76,7 +77,7 @@ class AppAnswer(Payload):
         description="How often it is given. Default: once; with `when`, or as the last of the list, always.",
         examples=[2],
     )
-    status: int = Field(200, ge=200, le=599, description="The HTTP status.", examples=[503])
+    status: Status = Field(200, description="The HTTP status.", examples=[503])
     headers: dict[str, str] = Field(
         default_factory=dict, description="Headers of the answer.", examples=[{"Retry-After": "30"}]
     )
@@ -120,7 +121,7 @@ class OutputAnswer(Model):
 
 
 Answers: TypeAlias = Annotated[
-    list[int | Failure | AppAnswer],
+    list[Status | Failure | AppAnswer],
     Field(description="One after the other: a status, a failure, or an answer; the last one stays.", min_length=1),
 ]
 AppAnswers: TypeAlias = dict[str, dict[str, Answers]]

@@ -57,7 +57,7 @@ CRON_HEAD = HEAD.replace("pipeline: orders", "pipeline: p").replace("  apps: {sh
             "E605 this is no base64: ",
         ),
         (
-            f"      apps: {{shop: {{/orders: [{{when: 'data.id ==›'}}, 200]}}}}\n{GOOD}",
+            f"      apps: {{shop: {{/orders: [{{when: 'data.id =›='}}, 200]}}}}\n{GOOD}",
             "E401 ",
         ),
         (
@@ -86,6 +86,10 @@ CRON_HEAD = HEAD.replace("pipeline: orders", "pipeline: p").replace("  apps: {sh
             "E606 a matcher stands alone in its mapping",
         ),
         ("      ›expect: {calls: []}\n", "E603 nothing comes in: the test has no events | write `events`"),
+        (
+            "      time: {until: ›2026-01-01T00:00:00Z}\n      events: [{}]\n      expect: {calls: []}\n",
+            "E603 the test ends before it begins",
+        ),
         ("      ›evnts: []\n      events: [{}]\n      expect: {calls: []}\n", "E211 "),
     ],
 )
@@ -95,7 +99,7 @@ async def test_a_mistake_in_a_test_is_told_at_its_place(tmp_path: Path, test: st
     report = await report_of(tmp_path, {"orders.test.yaml": text}, secrets=False)
 
     [found] = [short(diagnostic) for diagnostic in report.diagnostics]
-    place = places[0] if "E603" not in expected else "9:7"
+    place = "9:7" if "nothing comes in" in expected else places[0]
     if "evnts" in test:
         assert "evnts" in found
         assert found.startswith(place)

@@ -62,6 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             chosen = subparser
     try:
         parsed = _parsed(parser, chosen, arguments)
+        _arm()
         return _load(parsed.command).run(parsed)
     except JackfieldError as error:
         print(f"jackfield: error: {error}", file=sys.stderr)
@@ -71,6 +72,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: `jackfield … | head`
         return EXIT_OK
+
+
+def _arm() -> None:
+    if os.environ.get("JACKFIELD_FAULT"):
+        from engine.faults import arm
+
+        arm()
 
 
 def _parsed(

@@ -22,6 +22,7 @@ from engine.definitions.model import Model, SecretKeyRef
 from engine.definitions.names import names_of
 from engine.definitions.pipeline import Pipeline
 from engine.definitions.references import References, check_use
+from engine.definitions.resiliency_check import check_resiliency
 from engine.definitions.schema_files import SchemaFiles
 from engine.definitions.settings import resolve, written
 from engine.definitions.source import Source
@@ -65,6 +66,7 @@ async def check(folder: Folder, *, secrets: bool = True, schemas: Mapping[Path, 
         checker.check_pipelines()
         checker.check_subscriptions()
         checker.check_tests()
+        checker.check_resiliencies()
     finally:
         await checker.secrets.close()
     return checker.report()
@@ -83,6 +85,7 @@ class _Checker:
         for definition, diagnostic in repeated:
             self._found.add(definition, [diagnostic])
         self._bindings: dict[Definition, Binding] = {}
+        self._names = names
         self._references = References(names, self._found, self._bindings)
         self._schema_files = SchemaFiles(schemas)
         self._secret_lines: set[tuple[str, int]] = set()
@@ -167,6 +170,10 @@ class _Checker:
                 manifests = [self._references.manifest(use) for use in inputs]
                 runs_on_clock = any(manifest is not None and manifest.runs_on_clock for manifest in manifests)
                 self._found.add(test, check_tests(test, pipeline, runs_on_clock, components))
+
+    def check_resiliencies(self) -> None:
+        for resiliency in self._kinds["Resiliency"]:
+            self._found.add(resiliency, check_resiliency(resiliency.document, self._names))
 
     def check_pipelines(self) -> None:
         for pipeline in self._kinds["Pipeline"]:

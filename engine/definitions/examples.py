@@ -178,9 +178,20 @@ metadata:
   name: resiliency
 spec:
   policies:
+    timeouts:
+      short: 5s
     retries:
       often: {policy: constant, duration: 5s, maxRetries: 10}
+      patient:
+        policy: exponential
+        maxInterval: 60s
+        maxRetries: -1 # without end
+        matching: {httpStatusCodes: "429,500-599"}
+    circuitBreakers:
+      careful: {trip: consecutiveFailures >= 5, timeout: 30s}
   targets:
+    apps:
+      thumbnailer: {timeout: short, retry: patient, circuitBreaker: careful}
     components:
       orders-api:
         outbound: {retry: often}

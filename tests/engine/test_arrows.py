@@ -11,8 +11,18 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-# What every installation has; a client library belongs to a binding.
-LIBRARIES = {"aiohttp", "jinja2", "jsonschema", "markupsafe", "pydantic", "pydantic_core", "referencing", "yaml"}
+# What every installation has, and the CEL of Dapr's documents; a client library belongs to a binding.
+LIBRARIES = {
+    "aiohttp",
+    "celpy",
+    "jinja2",
+    "jsonschema",
+    "markupsafe",
+    "pydantic",
+    "pydantic_core",
+    "referencing",
+    "yaml",
+}
 FROM_BINDINGS = {"bindings.contract", "bindings.manifest", "bindings.metadata", "bindings.store"}
 FROM_ENGINE = {"engine.errors", "engine.event"}
 LONGEST = 300

@@ -397,3 +397,23 @@ async def test_start_after_a_settlement_was_cut_off_gives_out_again() -> None:
         await asyncio.sleep(0)
     await rig.until_settled(1)
     assert rig.input.outcomes == {"a": Outcome.DONE}
+
+
+async def test_outcome_that_cannot_be_settled_shows_as_a_problem() -> None:
+    rig = Rig(App())
+    rig.input.settle_errors.append(Unavailable("the disk is full"))
+    rig.start("a")
+    await rig.until(lambda: rig.run.problem == "1 outcomes could not be settled: the disk is full")
+    await rig.pass_time(1)
+    assert rig.run.problem == ""
+    assert rig.input.outcomes == {"a": Outcome.DONE}
+
+
+async def test_dead_letter_that_cannot_be_kept_shows_as_a_problem() -> None:
+    rig = Rig(App(failing(lambda: Permanent("no"), ["a"])))
+    rig.store.errors.append(Unavailable("the disk is full"))
+    rig.start("a")
+    await rig.until(lambda: rig.run.problem == "1 dead letters could not be stored: the disk is full")
+    await rig.pass_time(1)
+    assert rig.run.problem == ""
+    assert rig.input.outcomes == {"a": Outcome.DEAD_LETTERED}

@@ -56,7 +56,7 @@ def test_understand_a_subscription_may_have_two_versions() -> None:
     )
 
 
-@pytest.mark.parametrize("kind", ["Resiliency", "Configuration"])
+@pytest.mark.parametrize("kind", ["Configuration"])
 def test_understand_a_kind_that_is_not_applied_is_a_warning(kind: str) -> None:
     definition = understood(f"apiVersion: dapr.io/v1alpha1\nkind: {kind}\nmetadata: {{name: r}}\nspec: {{}}\n")
 

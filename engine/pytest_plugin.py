@@ -52,7 +52,7 @@ class PipelineTestFile(pytest.File):
 
     def _folder(self) -> Path:
         """One that the configuration names, else that of the file, or the one above its folder `tests`."""
-        named = [Path(folder) for folder in self.config.getini("jackfield_folders")]
+        named = [self.config.rootpath / folder for folder in self.config.getini("jackfield_folders")]
         above = next((folder for folder in named if self.path.is_relative_to(folder)), None)
         beside = self.path.parent.parent if self.path.parent.name == "tests" else self.path.parent
         return above or beside

@@ -17,6 +17,7 @@ import aiohttp
 
 from engine import cloudevents
 from engine.definitions.pipeline_test import AppAnswer, AppAnswers
+from engine.errors import EventError
 from engine.event import JSON_TYPE, Event, encode
 from engine.expressions import Scope, compile_tree
 from engine.testing.payload import bytes_of
@@ -60,7 +61,11 @@ class FakeApps:
         request = self._request(method, url, headers, body)
         chosen = self._choose(request)
         failure = next((answer.fail for answer in chosen if answer.fail), None)
-        status, fields, content = _answered(request, chosen, self._folder, self._scope)
+        try:
+            status, fields, content = _answered(request, chosen, self._folder, self._scope)
+        except EventError as error:
+            self._record.problems.append(f"the answer to {request.path} of app {request.app} cannot be made: {error}")
+            status, fields, content = _NOT_SAID, {}, b""
         self._note(request, failure or status)
         await asyncio.sleep(max(answer.delay for answer in chosen))
         if failure is not None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from bindings.contract import Clock, InputBinding, Outcome, Received, Redelivery, Settled
 from engine.definitions.pipeline_test import GivenEvent
 from engine.testing.payload import bytes_of
-from engine.testing.record import Record
+from engine.testing.record import Came, Record
 
 
 class GivenInput:
@@ -62,6 +62,7 @@ class WatchedInput:
         self._clock = clock
         self._until = until
         self._expected = expected
+        self._out: dict[int, tuple[Received, Came]] = {}  # by identity, which holds while they are kept
 
     @property
     def redelivery(self) -> Redelivery:
@@ -75,12 +76,16 @@ class WatchedInput:
         batch = await self._inner.read(limit)
         if self._clock.now() >= self._until:
             await asyncio.get_running_loop().create_future()
-        self._record.outcomes.update({message.id: None for message in batch})
+        for message in batch:
+            came = Came(message.id)
+            self._record.came.append(came)
+            self._out[id(message)] = message, came  # two messages may have one id
         return batch
 
     async def settle(self, settled: Sequence[Settled]) -> None:
         await self._inner.settle(settled)
-        self._record.outcomes.update({one.received.id: one.outcome for one in settled})
+        for one in settled:
+            self._out[id(one.received)][1].outcome = one.outcome
         self._look()
 
     async def close(self) -> None:
@@ -95,7 +100,7 @@ class WatchedInput:
 
     def _look(self) -> None:
         """A released message is settled only at the end, when nothing more is looked for."""
-        outcomes = self._record.outcomes.values()
+        outcomes = self._record.outcomes
         came = self._clock.now() >= self._until if self._expected is None else len(outcomes) >= self._expected
         if came and not any(outcome in (None, Outcome.RELEASED) for outcome in outcomes):
             self.finished.set()

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from bindings.contract import Outcome
 from engine.definitions.pipeline_test import Expectation, ExpectedCall, ExpectedLetter, ExpectedOutput
 from engine.testing.match import CONTAINS, Difference, differences, shown
 from engine.testing.record import Record
@@ -119,7 +120,7 @@ def _lines(difference: Difference) -> list[str]:
 
 
 def _judge_outcomes(expect: Expectation, record: Record) -> Iterator[Failure]:
-    got = [outcome.value if outcome else _NOT_SETTLED for outcome in record.outcomes.values()]
+    got = [outcome.value if outcome else _NOT_SETTLED for outcome in record.outcomes]
     counts = Counter(got)
     if isinstance(expect.outcomes, list):
         if expect.outcomes != got:
@@ -132,7 +133,7 @@ def _judge_outcomes(expect: Expectation, record: Record) -> Iterator[Failure]:
                 )
         if expect.whole and counts.keys() - expect.outcomes.keys():
             yield Failure(("outcomes",), "there are other outcomes", [f"+ {shown(counts)}"])
-    lost = [id for id, outcome in zip(record.outcomes, got, strict=True) if outcome in ("released", _NOT_SETTLED)]
+    lost = [came.id for came in record.came if came.outcome in (None, Outcome.RELEASED)]
     if lost and "released" not in (expect.outcomes or ()):
         more = f", nor were {len(lost) - 1} more" if len(lost) > 1 else ""
         hint = "what is still tried again at the end of the time is `released`: expect that, or give it more time"

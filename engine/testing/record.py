@@ -89,13 +89,26 @@ class Dead:
 
 
 @dataclass(slots=True)
+class Came:
+    """A message that the input gave out; `outcome` is None for one that was never settled."""
+
+    id: str
+    outcome: Outcome | None = None
+
+
+@dataclass(slots=True)
 class Record:
-    """`outcomes` are of the messages by their id, in the order in which they came; `problems` say what the test does
-    not: an app that was called and has no answer.
+    """Each list is in the order in which it happened. `problems` are of the test itself: an app that was called and
+    has no answer.
     """
 
     calls: list[Call] = field(default_factory=list)
     outputs: list[Sent] = field(default_factory=list)
     dead_letters: list[Dead] = field(default_factory=list)
-    outcomes: dict[str, Outcome | None] = field(default_factory=dict)
+    came: list[Came] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+
+    @property
+    def outcomes(self) -> list[Outcome | None]:
+        """Of the messages, in the order in which they came."""
+        return [message.outcome for message in self.came]

@@ -7,7 +7,7 @@ from typing import Generic, Protocol, TypeVar
 
 from engine.errors import EventError
 from engine.event import Event
-from engine.expressions import Scope, compile_expression
+from engine.expressions import Expression, Scope, compile_expression
 
 _NO_METADATA: Mapping[str, str] = {}
 
@@ -38,7 +38,7 @@ class Script(Generic[A]):
         """The index of the answer to an event; None when the script has come to its end."""
         scope = Scope(event, _NO_METADATA, env, now)
         for index, condition in enumerate(self._conditions):
-            if self._left[index] != 0 and (condition is None or _holds(condition.evaluate, scope)):
+            if self._left[index] != 0 and (condition is None or _holds(condition, scope)):
                 return index
         return None
 
@@ -49,12 +49,8 @@ class Script(Generic[A]):
         return self._answers[index]
 
 
-class _Evaluates(Protocol):
-    def __call__(self, scope: Scope) -> object: ...
-
-
-def _holds(evaluate: _Evaluates, scope: Scope) -> bool:
+def _holds(condition: Expression, scope: Scope) -> bool:
     try:
-        return bool(evaluate(scope))
+        return bool(condition.evaluate(scope))
     except EventError:  # the event has no such field: it is not the one that is meant
         return False

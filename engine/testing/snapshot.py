@@ -30,7 +30,7 @@ def text_of_record(record: Record) -> str:
         "calls": [{**call.fields, "answer": call.answer} for call in record.calls],
         "outputs": [sent.fields for sent in record.outputs],
         "deadLetters": [letter.fields for letter in record.dead_letters],
-        "outcomes": {id: outcome.value if outcome else None for id, outcome in record.outcomes.items()},
+        "outcomes": [[came.id, came.outcome.value if came.outcome else None] for came in record.came],
     }
     return json.dumps(happened, indent=2, ensure_ascii=False, default=_in_base64) + "\n"
 

@@ -37,9 +37,12 @@ def test_tests_stand_beside_the_definitions_or_below_them(pytester: pytest.Pytes
     pytester.runpytest(*PLUGINS, "-k", "passes").assert_outcomes(passed=1)
 
 
-def test_a_folder_that_the_configuration_names_is_that_of_all_below_it(pytester: pytest.Pytester) -> None:
-    pytester.makeini("[pytest]\njackfield_folders = shop\n")
-    project = write_project(pytester.path / "shop", GOOD)
+@pytest.mark.parametrize(("folder", "option"), [("shop", "jackfield_folders = shop"), ("pipelines", "")])
+def test_a_folder_that_the_configuration_names_is_that_of_all_below_it(
+    pytester: pytest.Pytester, folder: str, option: str
+) -> None:
+    pytester.makeini(f"[pytest]\n{option}\n")
+    project = write_project(pytester.path / folder, GOOD)
     (project / "deep/er").mkdir(parents=True)
     (project / "orders.test.yaml").rename(project / "deep/er/orders.test.yaml")
 

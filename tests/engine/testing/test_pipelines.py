@@ -39,7 +39,7 @@ ONE = {"data": {"id": 1}}
 
 
 def outcomes(ran: Record) -> list[str]:
-    return [str(outcome) for outcome in ran.outcomes.values()]
+    return [str(outcome) for outcome in ran.outcomes]
 
 
 def test_an_event_goes_from_the_input_to_the_output(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_an_event_goes_from_the_input_to_the_output(tmp_path: Path) -> None:
     assert (sent.binding, sent.operation, dict(sent.metadata), sent.data) == ("done", "create", {"key": "1"}, {"id": 1})
     assert sent.event.attributes["subject"] == "s"
     assert sent.event.attributes["time"] == "2026-01-01T00:00:00.000Z"
-    assert ran.outcomes == {"e": Outcome.DONE}
+    assert [(came.id, came.outcome) for came in ran.came] == [("e", Outcome.DONE)]
 
 
 @pytest.mark.parametrize(
@@ -111,6 +111,21 @@ def test_an_answer_can_be_a_file_or_base64(tmp_path: Path) -> None:
 def test_an_app_that_the_test_says_nothing_of_is_a_problem(tmp_path: Path) -> None:
     ran = run(tmp_path, ONE, apps={"shop": {"/other": [200]}})
     assert ran.problems == ["POST /orders of app shop was called, and the test does not say what it answers"]
+
+
+def test_an_answer_that_cannot_be_made_is_a_problem(tmp_path: Path) -> None:
+    ran = run(tmp_path, ONE, app=[{"data": "{{ data.name }}"}])
+    [problem] = ran.problems
+    assert problem.startswith("the answer to /orders of app shop cannot be made: ")
+
+
+def test_a_duplicate_is_done_once(tmp_path: Path) -> None:
+    pipeline = PIPELINE.replace("maxAttempts: 3}", "maxAttempts: 3}\n    deduplicate: {window: 1h}")
+    events = [{"id": "a", "data": {"id": 1}, "after": after} for after in ("0s", "30m", "2h")]
+    ran = Pipelines(write_project(tmp_path, pipeline=pipeline)).run(
+        "orders", events=events, apps={"shop": {"/orders": [200]}}, secrets={"SHOP_TOKEN": "x"}
+    )
+    assert outcomes(ran) == ["done", "filtered", "done"]
 
 
 def test_any_other_path_has_the_answers_of_the_star(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from bindings.contract import Context, InputBinding, OutputBinding
 from bindings.localstorage.metadata import LocalStorageMetadata
 from bindings.manifest import ComponentType
@@ -11,6 +13,12 @@ def _input(metadata: LocalStorageMetadata, context: Context) -> InputBinding:
     from bindings.localstorage.input import LocalStorageInput
 
     return LocalStorageInput(metadata, context)
+
+
+def _place(metadata: LocalStorageMetadata, name: str) -> str | None:
+    """Not where a pattern chooses: what is written there may have other names."""
+    everything = LocalStorageMetadata.model_fields["pattern"].default
+    return str(Path(metadata.root_path).resolve()) if metadata.pattern == everything else None
 
 
 def _output(metadata: LocalStorageMetadata, context: Context) -> OutputBinding:
@@ -58,5 +66,6 @@ spec:
         "When create gets none, it makes one from the event's id.",
         "key": "The same as fileName.",
     },
+    place=_place,
     shared_input=False,
 )

@@ -151,5 +151,6 @@ spec:
         "enqueuedTime": "When the event was added, as in RFC 3339.",
         "deliveryCount": "How often the event was given out, this time included.",
     },
+    place=lambda metadata, name: f"{Path(metadata.path).resolve()} {metadata.queue_name or name}",
     output_metadata={"delay": "How long the event is kept back, like `10s`; default: not at all."},
 )

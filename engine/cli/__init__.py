@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Protocol, cast
 
 from engine.errors import JackfieldError
+from engine.suggest import close_match
 from engine.version import VERSION
 
 COMMANDS = {
@@ -60,6 +61,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             subparser.epilog = f"example:\n  {command.EXAMPLE}"
             command.configure(subparser)
             chosen = subparser
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
+        hint = close_match(arguments[0], COMMANDS) or "`jackfield --help` lists them"
+        parser.error(f"there is no command {arguments[0]!r} ({hint})")
     try:
         parsed = _parsed(parser, chosen, arguments)
         _arm()

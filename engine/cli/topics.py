@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from bindings.manifest import ComponentType
@@ -25,7 +25,7 @@ NAMES = {
     "env": "The environment variables that `spec.env` lists.",
     "now": "The time, in UTC: `now.isoformat()`, `now.strftime('%Y-%m-%d')`.",
 }
-"""The names in every expression (`engine.expressions.NAMES`) and what they are."""
+"""The names in every expression (`engine.grammar.NAMES`) and what they are."""
 
 
 def topics() -> Mapping[str, Callable[[], Page]]:
@@ -35,6 +35,26 @@ def topics() -> Mapping[str, Callable[[], Page]]:
         **{name: partial(page_of_type, name) for name in sorted(component_types())},
         **{code: partial(page_of_code, code) for code in sorted(CODES)},
     }
+
+
+def fields() -> Mapping[str, Callable[[], Page]]:
+    """The page of each field of a definition, by its name alone."""
+    places: dict[str, list[tuple[str, Field]]] = {}
+    for topic in (*KINDS, *sorted(component_types())):
+        for field in _fields(schema_of(topic)):
+            places.setdefault(field.name.rpartition(".")[2].removesuffix("[]"), []).append((topic, field))
+    return {name: partial(page_of_field, name, found) for name, found in places.items()}
+
+
+def page_of_field(name: str, places: Sequence[tuple[str, Field]]) -> Page:
+    """Every place that the field has, and the fields within it."""
+    blocks: list[Block] = []
+    for topic, field in places:
+        within = [
+            part for part in _fields(schema_of(topic)) if part.name.startswith((f"{field.name}.", f"{field.name}[]."))
+        ]
+        blocks += [Heading(f"In {topic}"), Fields([field, *within])]
+    return Page(f"the field {name}", blocks)
 
 
 def contents() -> Page:
@@ -48,6 +68,7 @@ def contents() -> Page:
             *(Heading("Kinds of documents"), Terms(kinds)),
             *(Heading("Component types"), Terms(types)),
             *(Heading("Codes of errors and warnings"), Terms(codes)),
+            Text("A field of a definition has a page as well: `jackfield explain retry`."),
         ],
     )
 

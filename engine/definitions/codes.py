@@ -9,9 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from engine.definitions.case_codes import CASE_CODES
+from engine.definitions.meaning_codes import MEANING_CODES
 from engine.definitions.name_codes import NAME_CODES
 from engine.definitions.reading_codes import READING_CODES
 from engine.definitions.shape_codes import SHAPE_CODES
 from engine.definitions.value_codes import VALUE_CODES
 
-CODES: Mapping[str, tuple[str, str]] = {**READING_CODES, **NAME_CODES, **SHAPE_CODES, **VALUE_CODES, **CASE_CODES}
+CODES: Mapping[str, tuple[str, str]] = {
+    **READING_CODES,
+    **NAME_CODES,
+    **SHAPE_CODES,
+    **VALUE_CODES,
+    **MEANING_CODES,
+    **CASE_CODES,
+}

@@ -67,7 +67,7 @@ async def test_apply_starts_swaps_and_stops_what_changed_and_nothing_else(
     await engine.apply(await definitions(tmp_path, pipeline(name="a"), pipeline(name="b"), pipeline(name="c")))
     assert sorted(diary.lines) == ["started a", "started b", "started c"]
     diary.lines.clear()
-    changed = pipeline("  steps: [{filter: 'true'}]\n", name="b")
+    changed = pipeline("  steps: [{filter: event.id != ''}]\n", name="b")
     await engine.apply(await definitions(tmp_path, pipeline(name="a"), changed))
     assert sorted(diary.lines) == ["stopped c", "swapped b"]
     assert set(engine.counts) == {"a", "b", "c"}

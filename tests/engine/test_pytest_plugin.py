@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+import engine.testing  # noqa: F401 - what is first imported by a run of pytester is forgotten after it, C types included
 from tests.engine.testing.projects import PIPELINE, write_project
 
 PLUGINS = ("-p", "no:cacheprovider", "-p", "no:asyncio")

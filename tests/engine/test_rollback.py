@@ -16,7 +16,7 @@ from engine.rollback import Change, Plan, plan
 from engine.testing.memory_store import MemoryStore
 from tests.engine.definitions.folders import component, documents, pipeline, report_of, short, write
 
-NEWER = "  steps: [{filter: 'true'}]\n"
+NEWER = "  steps: [{filter: event.id != ''}]\n"
 
 
 async def kept(root: Path, files: Mapping[str, str]) -> Revision:

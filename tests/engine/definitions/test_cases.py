@@ -167,3 +167,10 @@ async def test_jackfield_run_has_nothing_to_do_with_tests(tmp_path: Path) -> Non
     report = await report_of(tmp_path, {}, secrets=False)
     assert list(report.definitions.pipelines) == ["orders"]
     assert [located.model.__class__.__name__ for located in report.definitions.others] == ["PipelineTest"]
+
+
+async def test_a_pipeline_that_is_no_name_is_told(tmp_path: Path) -> None:
+    text = HEAD.replace("pipeline: orders", "pipeline: {name: orders}") + f"    - name: one\n{GOOD}"
+    assert await found_in(tmp_path, text, secrets=False) == [
+        "5:13 E212 a text is needed here, not a mapping | The pipeline that is tested. For example: `pipeline: orders`"
+    ]

@@ -62,6 +62,7 @@ class WatchedInput:
         self._clock = clock
         self._until = until
         self._expected = expected
+        self._unfinished = 0
         self._out: dict[int, tuple[Received, Came]] = {}  # by identity, which holds while they are kept
 
     @property
@@ -76,6 +77,7 @@ class WatchedInput:
         batch = await self._inner.read(limit)
         if self._clock.now() >= self._until:
             await asyncio.get_running_loop().create_future()
+        self._unfinished += len(batch)
         for message in batch:
             came = Came(message.id)
             self._record.came.append(came)
@@ -86,6 +88,7 @@ class WatchedInput:
         await self._inner.settle(settled)
         for one in settled:
             self._out[id(one.received)][1].outcome = one.outcome
+            self._unfinished -= one.outcome is not Outcome.RELEASED
         self._look()
 
     async def close(self) -> None:
@@ -99,8 +102,7 @@ class WatchedInput:
         await self.finished.wait()
 
     def _look(self) -> None:
-        """A released message is settled only at the end, when nothing more is looked for."""
-        outcomes = self._record.outcomes
-        came = self._clock.now() >= self._until if self._expected is None else len(outcomes) >= self._expected
-        if came and not any(outcome in (None, Outcome.RELEASED) for outcome in outcomes):
+        """A released message is not finished: that happens only at the end, when nothing more is looked for."""
+        came = self._clock.now() >= self._until if self._expected is None else len(self._record.came) >= self._expected
+        if came and not self._unfinished:
             self.finished.set()

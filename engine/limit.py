@@ -8,6 +8,7 @@ or a 429. After an outage it begins with one, and doubles with each round up to 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 from collections import deque
 
@@ -40,7 +41,8 @@ class AdaptiveLimit:
             await turn  # who gives the turn counts the request
         except asyncio.CancelledError:
             if turn.cancelled():
-                self._waiting.remove(turn)
+                with contextlib.suppress(ValueError):  # one that left may have passed it over already
+                    self._waiting.remove(turn)
             else:
                 self._leave()
             raise

@@ -119,3 +119,15 @@ async def test_one_that_is_cancelled_just_as_it_gets_its_turn_passes_it_on(reque
     requests._ends[2].set()
     await requests.tasks[2]
     assert limit.under_way == 0
+
+
+async def test_one_that_is_cancelled_and_passed_over_at_once_ends_as_cancelled(requests: Requests) -> None:
+    limit = requests.limit
+    limit.begin_anew(before=1)
+    await limit.__aenter__()
+    await requests.begin(1)
+    requests.tasks[0].cancel()
+    await limit.__aexit__()
+    await asyncio.wait(requests.tasks)
+    assert requests.tasks[0].cancelled()
+    assert limit.under_way == 0

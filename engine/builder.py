@@ -85,7 +85,7 @@ class Builder:
 
         `input` is read in the place of the one that is defined.
         """
-        async with contextlib.AsyncExitStack() as closing, Resolver(definitions, self._store, self._clock) as resolver:
+        async with contextlib.AsyncExitStack() as closing, self.resolver(definitions) as resolver:
             assembly = Assembly(self, pipeline, definitions, resolver, closing)
             use = await resolver.binding(pipeline, ("spec", "input", "binding"), pipeline.model.spec.input.binding)
             inner = input or self._components.input(use)
@@ -128,6 +128,9 @@ class Builder:
         limits = {"concurrency": spec.delivery.concurrency, **_batching(stages)}
         return PipelineRun(flow, input, replays, intake, self._clock, parking=parking, once=once, **limits)
 
+    def resolver(self, definitions: Definitions) -> Resolver:
+        return Resolver(definitions, self._store, self._clock)
+
     async def app(self, call: Call, definitions: Definitions, resolver: Resolver) -> AppClient:
         """One client for one definition of an app, so that `maxConcurrency` holds over all pipelines."""
         if isinstance(call.app, InlineApp):
@@ -154,7 +157,7 @@ class Builder:
 
     def named_outputs(self, definitions: Definitions) -> NamedOutputs:
         async def resolve(name: str) -> Use:
-            async with Resolver(definitions, self._store, self._clock) as resolver:
+            async with self.resolver(definitions) as resolver:
                 return await resolver.component(name)
 
         return NamedOutputs(self._components, resolve)

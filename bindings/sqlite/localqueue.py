@@ -70,6 +70,7 @@ class LocalQueue:
 
     async def invoke(self, operations: Sequence[Operation]) -> Sequence[Result | EventError]:
         batches: dict[float, list[Message]] = defaultdict(list)
+        time = rfc3339(self._clock.now())
         places: list[float | Permanent] = []  # the batch of each operation, by its delay
         for operation in operations:
             try:
@@ -77,7 +78,7 @@ class LocalQueue:
             except Permanent as error:
                 places.append(error)
             else:
-                batches[delay].append(self._message(operation))
+                batches[delay].append(_message(operation, time))
                 places.append(delay)
         answers = await asyncio.gather(*(self._put(messages, delay) for delay, messages in batches.items()))
         answer = dict(zip(batches, answers, strict=True))
@@ -85,16 +86,6 @@ class LocalQueue:
 
     async def close(self) -> None:
         await self._resources.aclose()
-
-    def _message(self, operation: Operation) -> Message:
-        event = operation.event
-        return Message(
-            # A CloudEvents id is unique only together with its source.
-            id=f"{event.source} {event.id}",
-            data=event.data,
-            attributes={name: value for name, value in event.attributes.items() if name != "specversion"},
-            metadata={"enqueuedTime": rfc3339(self._clock.now())},
-        )
 
     def _received(self, message: Received) -> Received:
         attributes = dict(message.attributes)
@@ -113,6 +104,17 @@ class LocalQueue:
         except Retryable as error:
             return error
         return Result(landed=f"queue {self._name}")
+
+
+def _message(operation: Operation, time: str) -> Message:
+    event = operation.event
+    return Message(
+        # A CloudEvents id is unique only together with its source.
+        id=f"{event.source} {event.id}",
+        data=event.data,
+        attributes={name: value for name, value in event.attributes.items() if name != "specversion"},
+        metadata={"enqueuedTime": time},
+    )
 
 
 def _delay(operation: Operation) -> float:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -11,14 +10,14 @@ from bindings.sqlite import messages as sql
 from bindings.sqlite.database import Database
 from bindings.store import Message
 from engine.errors import NotReady, Retryable
+from engine.event import flat_json
 
-_json = json.JSONEncoder(separators=(",", ":")).encode
 _POLL = 0.1  # seconds between two looks for what no `announce` tells: other processes, delays, expired claims
 
 
 def rows_of(queue: str, messages: Sequence[Message]) -> Sequence[sql.Row]:
     return [
-        (queue, message.id, message.data, _json(dict(message.attributes)), _json(dict(message.metadata)))
+        (queue, message.id, message.data, flat_json(message.attributes), flat_json(message.metadata))
         for message in messages
     ]
 

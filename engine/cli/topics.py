@@ -116,9 +116,9 @@ def _sections(schema: Schema) -> Iterator[Block]:
         yield Heading("spec")
         yield Fields(simple)
     for name, field in parts.items():
-        mark = "[]" if "items" in field else ""
-        yield Heading(f"spec.{name}{mark}")
-        for part in _within(field):
+        parts_within = list(_within(field))
+        yield Heading(f"spec.{name}{parts_within[0][0]}")
+        for _, part in parts_within:
             about = (field.get("description", ""), part.get("description", ""))
             yield from (Text(text) for text in dict.fromkeys(about) if text)
             yield Fields(list(_fields(part)))
@@ -143,15 +143,19 @@ def _fields(schema: Schema, required: Mapping[str, str] | None = None, prefix: s
             description=field.get("description", ""),
             example="" if example in (default, field.get("const")) else example,
         )
-        for part in _within(field):
-            yield from _fields(part, prefix=f"{prefix}{name}{'[]' if 'items' in field else ''}.")
+        for mark, part in _within(field):
+            yield from _fields(part, prefix=f"{prefix}{name}{mark}.")
 
 
-def _within(field: Schema) -> Iterator[Schema]:
-    """The mappings that a field can be, or can have as items."""
-    for part in (field, *field.get("anyOf", ()), field.get("items", {})):
+def _within(field: Schema, mark: str = "") -> Iterator[tuple[str, Schema]]:
+    """The mappings that a field can be, or can hold as items (`[]`) or by any name (`.*`)."""
+    for part in (field, *field.get("anyOf", ())):
         if "properties" in part:
-            yield part
+            yield mark, part
+        if "items" in part:
+            yield from _within(part["items"], f"{mark}[]")
+        if isinstance(part.get("additionalProperties"), dict):
+            yield from _within(part["additionalProperties"], f"{mark}.*")
 
 
 def _importance(field: Field) -> tuple[bool, bool]:

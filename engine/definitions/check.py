@@ -15,6 +15,7 @@ from bindings.metadata import Metadata
 from engine.clock import SystemClock
 from engine.definitions.app import App
 from engine.definitions.bindings import Binding, component_binding, inline_binding
+from engine.definitions.cases import check_tests
 from engine.definitions.clear_secrets import check_secrets
 from engine.definitions.component import Component
 from engine.definitions.definition import Definition
@@ -71,6 +72,7 @@ async def check(folder: Folder, *, secrets: bool = True, schemas: Mapping[Path, 
         await checker.check_apps()
         checker.check_pipelines()
         checker.check_subscriptions()
+        checker.check_tests()
         checker.check_resiliencies()
         checker.check_loops()
         checker.check_secrets()
@@ -169,6 +171,16 @@ class _Checker:
     def check_subscriptions(self) -> None:
         for subscription in self._kinds["Subscription"]:
             self._found.add(subscription, self._references.check_pubsub(subscription.document))
+
+    def check_tests(self) -> None:
+        components = self._names.of_kind("Component")
+        for test in self._kinds["PipelineTest"]:
+            self._found.add(test, self._references.check_pipeline(test.document, ("spec", "pipeline")))
+            pipeline = self._names.of_kind("Pipeline").get(str(test.spec.get("pipeline")))
+            if pipeline is not None and self._found.first_error(pipeline) is None:
+                manifest = self._type_of_input(pipeline)
+                runs_on_clock = manifest is not None and manifest.runs_on_clock
+                self._found.add(test, check_tests(test, pipeline, runs_on_clock, components))
 
     def check_resiliencies(self) -> None:
         for resiliency in self._kinds["Resiliency"]:

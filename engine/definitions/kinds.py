@@ -11,6 +11,7 @@ from engine.definitions.diagnostic import Diagnostic
 from engine.definitions.document import Document
 from engine.definitions.model import Model
 from engine.definitions.pipeline import Pipeline
+from engine.definitions.pipeline_test import PipelineTest
 from engine.definitions.resiliency import Resiliency
 from engine.suggest import close_match
 
@@ -31,6 +32,7 @@ KINDS = {
     for kind in (
         Kind("Pipeline", Pipeline, ("jackfield/v1",)),
         Kind("App", App, ("jackfield/v1",)),
+        Kind("PipelineTest", PipelineTest, ("jackfield/v1",)),
         Kind("Component", Component, (_DAPR,)),
         Kind("Resiliency", Resiliency, (_DAPR,)),
         Kind("Configuration", Configuration, (_DAPR,), applied=False),

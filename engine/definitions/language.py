@@ -97,6 +97,11 @@ def _check_expression(
                 yield document.source.error("E402", message, span, hint)
 
 
+def check_text(document: Document, path: Path, text: str, bare: bool) -> Iterator[Diagnostic]:
+    """What is wrong with an expression (`bare`) or a template that is written outside of a pipeline."""
+    return _check_expression(document, path, text, bare, None)
+
+
 def _variables(text: str, bare: bool) -> Iterator[re.Match[str]]:
     """The environment variables that an expression names."""
     parts = [(0, len(text))] if bare else [part.span() for part in _TEMPLATE.finditer(text)]

@@ -45,8 +45,8 @@ right:
     "E203": (
         "an apiVersion that is not that of the kind",
         """\
-Pipeline and App are jackfield/v1; Component and the other kinds of Dapr are dapr.io/v1alpha1, and a Subscription may be
-dapr.io/v2alpha1.
+Pipeline, App and PipelineTest are jackfield/v1; Component and the other kinds of Dapr are dapr.io/v1alpha1, and a
+Subscription may be dapr.io/v2alpha1.
 
 wrong:
   apiVersion: jackfield/v1

@@ -49,6 +49,17 @@ class References:
         else:
             yield from self._broken(app, use.document, use.path)
 
+    def check_pipeline(self, document: Document, path: Path) -> Iterator[Diagnostic]:
+        """The pipeline that a test names."""
+        name = document.get(path)
+        if not isinstance(name, str):
+            return
+        pipeline = self._names.of_kind("Pipeline").get(name)
+        if pipeline is None:
+            yield self._names.unknown("Pipeline", name, document, path)
+        else:
+            yield from self._broken(pipeline, document, path)
+
     def check_pubsub(self, document: Document) -> Iterator[Diagnostic]:
         """The pub/sub component of a Subscription."""
         path = ("spec", "pubsubname")

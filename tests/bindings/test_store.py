@@ -16,8 +16,9 @@ from bindings.postgresql.store import PostgresStore
 from bindings.sqlite.store import SqliteStore
 from bindings.store import DeadLetter, LetterQuery, Message, Store
 from engine.clock import SystemClock, VirtualClock
+from engine.testing.memory_store import MemoryStore
 from tests.bindings.conformance import settled
-from tests.bindings.fakes import MemoryStore, event
+from tests.bindings.fakes import event
 from tests.bindings.postgresql.server import PostgreSql
 
 

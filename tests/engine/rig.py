@@ -24,7 +24,7 @@ from engine.passage import Passage
 from engine.pipeline_run import PipelineRun
 from engine.retry import RetryRule
 from engine.stages.stage import EachEvent, Stage, Surroundings, Verdict
-from tests.bindings.fakes import MemoryStore
+from engine.testing.memory_store import MemoryStore
 
 Reply = Callable[[str], Verdict | None]
 """What a stage says of the event of an id; None lets it go on as it is."""

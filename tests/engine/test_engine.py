@@ -17,7 +17,8 @@ from engine.definitions.check import Definitions
 from engine.engine import Engine
 from engine.errors import DefinitionError, EventError, NotReady
 from engine.server import LOOPBACK
-from tests.bindings.fakes import MemoryStore, eventually
+from engine.testing.memory_store import MemoryStore
+from tests.bindings.fakes import eventually
 from tests.engine.definitions.folders import component, documents, pipeline, report_of, write
 from tests.engine.rig import Journal
 

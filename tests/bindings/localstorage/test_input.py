@@ -18,8 +18,9 @@ from bindings.localstorage.folder import Folder, Look
 from bindings.localstorage.metadata import LocalStorageMetadata
 from engine.clock import SystemClock, VirtualClock
 from engine.errors import NotReady
+from engine.testing.memory_store import MemoryStore
 from tests.bindings.conformance import InputConformance, settled
-from tests.bindings.fakes import MemoryStore, context, eventually
+from tests.bindings.fakes import context, eventually
 
 
 class TestLocalStorageInput(InputConformance):

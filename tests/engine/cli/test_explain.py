@@ -185,3 +185,8 @@ def test_prose_is_paragraphs_and_code() -> None:
         Text("wrong:"),
         Code("a:\n  b: 1"),
     ]
+
+
+def test_explain_shows_the_fields_of_what_a_mapping_holds_by_any_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "pipelinetest"]) == 0
+    assert "apps.*.*[].fail  timeout, refused, reset or garbage\n" in capsys.readouterr().out

@@ -97,17 +97,19 @@ def read_source(path: Path) -> Source | Diagnostic:
         return source.error("E101", "the file is gone", start, "it was there when the folder was listed")
     except OSError as error:
         return source.error("E101", f"the file cannot be read: {error.strerror}", start, "see its owner and its rights")
+    return source_of(path, source.shown, data, size)
+
+
+def source_of(path: Path, shown: str, data: bytes, size: int = 0) -> Source | Diagnostic:
+    """The text that these bytes are, or why they are none; `size`: that of the file where not all of it was read."""
+    source = Source(path, shown, "")
     if max(size, len(data)) > MAX_FILE_SIZE:
         return source.error(
             "E102",
             f"the file has {max(size, len(data)):,} bytes, and a definition at most {MAX_FILE_SIZE:,}",
-            start,
+            source.span(1, 1),
             "split it into several files, or keep it outside of this folder",
         )
-    return _decode(source, data)
-
-
-def _decode(source: Source, data: bytes) -> Source | Diagnostic:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return source.error("E103", "the file is UTF-16", source.span(1, 1), "save it as UTF-8")
     if b"\0" in data:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakValueDictionary
@@ -19,7 +19,7 @@ from engine.dead_letters import DeadLetters
 from engine.deduplication import Deduplication
 from engine.definitions.check import Definitions
 from engine.definitions.folder import Located
-from engine.definitions.pipeline import Call, Delivery, InlineApp, Output, Pipeline, Step
+from engine.definitions.pipeline import Call, Delivery, InlineApp, Output, Pipeline, Retry, Step
 from engine.envelope import EnvelopeMaker
 from engine.expressions import compile_expression, text_of
 from engine.flow import Flow
@@ -67,8 +67,15 @@ class Builder:
     """Lends the engine's parts to the pipelines that it builds."""
 
     def __init__(
-        self, store: Store, clock: Clock, session: aiohttp.ClientSession, components: Components, observer: Observer
+        self,
+        store: Store,
+        clock: Clock,
+        session: aiohttp.ClientSession,
+        components: Components,
+        observer: Observer,
+        resolver: Callable[[Definitions, Store, Clock], Resolver] = Resolver,
     ) -> None:
+        self._new_resolver = resolver
         self._store = store
         self._clock = clock
         self._session = session
@@ -89,8 +96,8 @@ class Builder:
 
         `input` is read in the place of the one that is defined.
         """
-        async with contextlib.AsyncExitStack() as closing, Resolver(definitions, self._store, self._clock) as resolver:
-            assembly = _Assembly(self, pipeline, definitions, resolver, closing)
+        async with contextlib.AsyncExitStack() as closing, self.resolver(definitions) as resolver:
+            assembly = Assembly(self, pipeline, definitions, resolver, closing)
             use = await resolver.binding(pipeline, ("spec", "input", "binding"), pipeline.model.spec.input.binding)
             inner = input or self._components.input(use)
             durable = self._components.durable(inner, use)
@@ -100,7 +107,7 @@ class Builder:
 
     async def _run(
         self,
-        assembly: _Assembly,
+        assembly: Assembly,
         input: InputBinding,
         use: Use,
         revision: str,
@@ -117,13 +124,9 @@ class Builder:
             EachEvent("event", lambda passage: envelope.complete(passage, self._clock.now())),
             *([once] if once is not None else []),
             *([parking] if spec.delivery.on_dead_letter == "park" else []),
-            *[await assembly.step(index, step) for index, step in enumerate(spec.steps)],
-            *[await assembly.output(index, output) for index, output in enumerate(spec.outputs)],
+            *await assembly.stages(),
         ]
-        own = [
-            *(step.call.retry if step.call is not None else None for step in spec.steps),
-            *(output.retry for output in spec.outputs),
-        ]
+        own = assembly.retries()
         retries = [*(None for _ in stages[len(own) :]), *own]  # the first stages are the engine's
         output = await assembly.letter_output(spec.delivery)
         # The current revision would not know of a key that an old one, which only does replays, has parked.
@@ -160,17 +163,20 @@ class Builder:
 
     def named_outputs(self, definitions: Definitions) -> NamedOutputs:
         async def resolve(name: str) -> Use:
-            async with Resolver(definitions, self._store, self._clock) as resolver:
+            async with self.resolver(definitions) as resolver:
                 return await resolver.component(name)
 
         return NamedOutputs(self._components, resolve)
+
+    def resolver(self, definitions: Definitions) -> Resolver:
+        return self._new_resolver(definitions, self._store, self._clock)
 
     @property
     def clock(self) -> Clock:
         return self._clock
 
 
-class _Assembly:
+class Assembly:
     """The stages of one pipeline, as they are made one after the other."""
 
     def __init__(
@@ -191,7 +197,21 @@ class _Assembly:
         self._named_outputs = builder.named_outputs(definitions)
         closing.push_async_callback(self._named_outputs.close)
 
-    async def step(self, index: int, step: Step) -> Stage:
+    async def stages(self) -> list[Stage]:
+        """The steps, and after them the outputs."""
+        spec = self.pipeline.model.spec
+        return [
+            *[await self._step(index, step) for index, step in enumerate(spec.steps)],
+            *[await self._output(index, output) for index, output in enumerate(spec.outputs)],
+        ]
+
+    def retries(self) -> list[Retry | None]:
+        """The policy of each of the stages that has one of its own."""
+        spec = self.pipeline.model.spec
+        calls = (step.call.retry if step.call is not None else None for step in spec.steps)
+        return [*calls, *(output.retry for output in spec.outputs)]
+
+    async def _step(self, index: int, step: Step) -> Stage:
         name = f"steps[{index}]"
         if step.filter is not None:
             return filter_stage(f"{name}.filter", step.filter, self.surroundings)
@@ -214,7 +234,7 @@ class _Assembly:
         operation = where.operation or use.manifest.default_operation
         return RetryingOutput(binding, operation, where.metadata, delivery.retry, self.surroundings)
 
-    async def output(self, index: int, output: Output) -> Stage:
+    async def _output(self, index: int, output: Output) -> Stage:
         use = await self._resolver.binding(self.pipeline, ("spec", "outputs", index, "binding"), output.binding)
         binding = await self._builder.output(use, self._closing)
         operation = output.operation or use.manifest.default_operation

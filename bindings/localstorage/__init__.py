@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from bindings.contract import Context, InputBinding, OutputBinding
+from collections.abc import Sequence
+
+from bindings.contract import Context, InputBinding, OutputBinding, Received
 from bindings.localstorage.metadata import LocalStorageMetadata
 from bindings.manifest import ComponentType
 
@@ -11,6 +13,12 @@ def _input(metadata: LocalStorageMetadata, context: Context) -> InputBinding:
     from bindings.localstorage.input import LocalStorageInput
 
     return LocalStorageInput(metadata, context)
+
+
+async def _peek(metadata: LocalStorageMetadata, context: Context, limit: int) -> Sequence[Received]:
+    from bindings.localstorage.input import LocalStorageInput
+
+    return await LocalStorageInput(metadata, context).peek(limit)
 
 
 def _output(metadata: LocalStorageMetadata, context: Context) -> OutputBinding:
@@ -39,6 +47,7 @@ spec:
 """,
     input=_input,
     output=_output,
+    peek=_peek,
     operations={
         "create": 'Writes the data to a file, whole or not at all; gives back `{"fileName": ...}`.',
         "get": "Gives back the content of a file.",

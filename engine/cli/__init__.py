@@ -15,6 +15,7 @@ from engine.version import VERSION
 COMMANDS = {
     "run": "run the definitions of a folder",
     "check": "find every mistake in the definitions of a folder",
+    "plan": "what a pipeline would do with an event, step by step, without doing it",
     "send": "put events into a queue",
     "dead-letters": "list, show, edit, replay, discard, export or import what could not be delivered",
     "parked": "list or release the keys whose events wait behind a dead letter",

@@ -48,7 +48,7 @@ class Diagnostic:
         paint = _paint if color else _plain
         tone = "31;1" if self.severity is Severity.ERROR else "33;1"
         code = paint(f"{self.severity}[{self.code}]", tone)
-        lines = [f"{_visible(str(self.span))}: {code}: {paint(_visible(self.message), '1')}"]
+        lines = [f"{visible(str(self.span))}: {code}: {paint(visible(self.message), '1')}"]
         if self.source_line.strip():
             number = str(self.span.line)
             text, start, width = self._excerpt()
@@ -56,14 +56,14 @@ class Diagnostic:
             indent = "".join(char if char == "\t" else " " for char in text[:start])
             lines += [f" {number} | {text}", f" {' ' * len(number)} | {indent}{paint('^' * width, tone)}"]
         if self.hint:
-            lines.append(f"   = {paint('help', '36')}: {_visible(self.hint)}")
+            lines.append(f"   = {paint('help', '36')}: {visible(self.hint)}")
         if self.related:
-            lines.append(f"   = {paint('see', '36')}: {_visible(f'{self.related}: {self.related_message}')}")
+            lines.append(f"   = {paint('see', '36')}: {visible(f'{self.related}: {self.related_message}')}")
         return "\n".join(lines)
 
     def _excerpt(self) -> tuple[str, int, int]:
         """The line, or the part of a long one around the span; where the span begins in it, and its width."""
-        line, start = _visible(self.source_line), self.span.column - 1
+        line, start = visible(self.source_line), self.span.column - 1
         end = self.span.end_column - 1 if self.span.end_line == self.span.line else len(line)
         width = max(1, min(end, len(line)) - start)
         if len(line) <= _LONGEST_LINE:
@@ -89,7 +89,7 @@ class Diagnostic:
             del properties["endColumn"]  # it may only be given within one line
         written = ",".join(f"{name}={_escaped(value, ':,')}" for name, value in properties.items())
         related = f"{self.related}: {self.related_message}" if self.related else ""
-        text = "\n".join(_visible(part) for part in (self.message, self.hint, related) if part)
+        text = "\n".join(visible(part) for part in (self.message, self.hint, related) if part)
         return f"::{self.severity} {written}::{_escaped(text)}"
 
 
@@ -108,7 +108,7 @@ def _escaped(value: str | int, more: str = "") -> str:
     return "".join(f"%{ord(char):02X}" if char in "%\r\n" + more else char for char in str(value))
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
     """Without what a terminal obeys; each character keeps its place."""
     return text if text.isprintable() else _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 

@@ -13,7 +13,7 @@ from engine.definitions.diagnostic import Diagnostic, Severity, Span
 
 MAX_FILE_SIZE = 2**20  # bytes
 
-_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # what YAML 1.1, and so libyaml, counts as one
+LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # what YAML 1.1, and so libyaml, counts as one
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Source:
 
     @cached_property
     def lines(self) -> list[str]:
-        return _LINE_BREAK.split(self.text)
+        return LINE_BREAK.split(self.text)
 
     def line(self, number: int) -> str:
         """The text of a line, counted from 1; empty where there is none."""
@@ -37,7 +37,7 @@ class Source:
 
     def span_at(self, offset: int, length: int = 1) -> Span:
         """The place of a character of the text."""
-        before = _LINE_BREAK.split(self.text[:offset])
+        before = LINE_BREAK.split(self.text[:offset])
         return self.span(len(before), len(before[-1]) + 1, length)
 
     def error(

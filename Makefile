@@ -4,13 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO_SECONDS ?= 0
 
-.PHONY: help demo test check format schemas bench faults clean
+.PHONY: help demo test check format schemas bench chaos faults clean
 help:
 	@echo "make demo [DEMO_SECONDS=15]   the example app and the pipelines of pipelines/"
 	@echo "make test                     all tests"
 	@echo "make check                    format, lint, types, schemas up to date"
 	@echo "make schemas                  write schemas/ and docs/reference.md anew from the models"
 	@echo "make bench                    the measured comparisons of benchmarks/"
+	@echo "make chaos                    kills, outages, full disks, and an account of every event"
 	@echo "make faults                   brokers that die and networks that are cut: what is lost"
 
 demo: $(VENV)/run
@@ -35,6 +36,9 @@ schemas: $(VENV)/develop
 
 bench: $(VENV)/develop
 	$(BIN)/python -m benchmarks
+
+chaos: $(VENV)/develop
+	$(BIN)/python -m benchmarks.chaos $(CHAOS_ARGS)
 
 # Installed once for each change of what is to be installed.
 $(VENV)/run: pyproject.toml constraints.txt

@@ -33,5 +33,9 @@ class ComponentType:
     output_requires: Sequence[str] = ()
     input_metadata: Mapping[str, str] = field(default_factory=dict)  # `metadata` of a received message: key -> meaning
     output_metadata: Mapping[str, str] = field(default_factory=dict)  # of one operation: key -> meaning
+    runs_on_clock: bool = False  # its input needs only the clock and the store: `jackfield test` runs it as it is
+    # Where its events are kept, from its metadata and the component's name, as a text that is the same for one place:
+    # what an output puts there, an input of that place takes in. None: nowhere, or it cannot be said.
+    place: Callable[[Any, str], str | None] | None = None
     shared_input: bool = True  # whether several pipelines may compete for the same input
     extra: str | None = None

@@ -13,7 +13,16 @@ from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
 
-from engine.errors import DefinitionError, EventError, Permanent, Retryable, Unavailable, of_status, retry_after
+from engine.errors import (
+    DefinitionError,
+    EventError,
+    Permanent,
+    Retryable,
+    TimedOut,
+    Unavailable,
+    of_status,
+    retry_after,
+)
 
 _WRITTEN_AT_ONCE = 2**20  # bytes; aiohttp writes a larger body in pieces only when it is a file
 
@@ -83,7 +92,7 @@ class AppClient:
         try:
             yield
         except TimeoutError as error:
-            raise Retryable(f"app {self.name} did not answer within {timeout:g} s") from error
+            raise TimedOut(f"app {self.name} did not answer within {timeout:g} s") from error
         except aiohttp.ClientConnectorError as error:
             raise Unavailable(f"app {self.name} cannot be reached at {self.url}: {_reason(error)}") from error
         except aiohttp.ClientPayloadError as error:

@@ -22,11 +22,16 @@ class VirtualClock:
 
     def __init__(self, now: float = 1_700_000_000.0) -> None:
         self._now = now
+        self._set_by = 0.0
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
         self._order = itertools.count()
 
     def now(self) -> float:
-        return self._now
+        return self._now + self._set_by
+
+    def set(self, by: float) -> None:
+        """The time of day jumps, as when it is set or the machine was suspended; sleepers do not notice."""
+        self._set_by += by
 
     async def sleep(self, seconds: float) -> None:
         if seconds <= 0:

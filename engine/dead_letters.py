@@ -15,7 +15,7 @@ from engine.errors import EventError
 from engine.event import Event
 from engine.parking import Parking
 from engine.passage import Passage
-from engine.retry import KEEP_TRYING, insist
+from engine.retry import KEEP_TRYING, Insistence
 
 _log = logging.getLogger("jackfield.dead_letters")
 
@@ -44,7 +44,13 @@ class DeadLetters:
         self._clock = clock
         self._parking = parking
         self._output = output
+        self._insistence = Insistence(KEEP_TRYING, clock, _log)
         self._last_microsecond = 0
+
+    @property
+    def problem(self) -> str:
+        """Why dead letters cannot be kept, or an empty text."""
+        return self._insistence.problem
 
     async def keep(self, stage: str, dead: Sequence[tuple[Passage, EventError]]) -> Sequence[DeadLetter]:
         """Returns when a letter of each is durable, however long it takes: until then no message is settled."""
@@ -52,7 +58,7 @@ class DeadLetters:
         left = letters if self._output is None else await self._output.send(letters)
         if left:
             what = f"{len(left)} dead letters could not be stored"
-            await insist(partial(self._store.add_dead_letters, left), KEEP_TRYING, self._clock, _log, what)
+            await self._insistence.on(partial(self._store.add_dead_letters, left), what)
         if self._parking is not None:
             passages = [passage for passage, _ in dead]
             await self._parking.park(list(zip(letters, passages, strict=True)))

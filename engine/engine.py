@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -13,11 +14,17 @@ from bindings.store import Store
 from engine.builder import Builder
 from engine.components import Components
 from engine.definitions.check import Definitions
+from engine.definitions.pipeline import Retry
+from engine.errors import NotReady
 from engine.observer import Counts, Observer
+from engine.retry import Insistence
 from engine.revision import revision_of
 from engine.revisions import Revisions
 from engine.server import Server
 from engine.slot import Lifecycle, Slot
+
+_log = logging.getLogger("jackfield.engine")
+_RETRY = Retry(initial=0.5, max=10.0)
 
 
 class Report(Observer, Lifecycle, Protocol):
@@ -34,15 +41,17 @@ class Engine:
         self._drain = drain
         self._slots: dict[str, Slot] = {}
         self._counts: dict[str, Counts] = {}
-        self.server = Server(host, port, self.problems)
+        self._has_applied = False
+        self._opening = Insistence(_RETRY, clock, _log, only=NotReady)
+        self.server = Server(host, port, self._not_ready)
 
     async def start(self) -> None:
-        """Opens the store and listens; raises `DefinitionError` when one of them cannot be."""
-        await self._store.open()
+        """Listens and opens the store, which is waited for; raises `DefinitionError` when one of them cannot be."""
+        await self.server.start()
         try:
-            await self.server.start()
+            await self._opening.on(self._store.open, "the store cannot be opened")
         except BaseException:
-            await self._store.close()
+            await self.server.stop()
             raise
         # No limit here: the pipelines' concurrency and the apps' maxConcurrency are the limits that people set.
         connector = aiohttp.TCPConnector(limit=0)
@@ -70,6 +79,7 @@ class Engine:
             if slot.revision != revision:
                 changes.append(slot.replace(pipeline, definitions, revision))
         await asyncio.gather(*changes)
+        self._has_applied = True
 
     async def _remove(self, name: str) -> None:
         await self._slots[name].stop()
@@ -86,6 +96,14 @@ class Engine:
     def problems(self) -> Mapping[str, str]:
         """Why pipelines do not run, by their name."""
         return {name: slot.problem for name, slot in self._slots.items() if slot.problem}
+
+    def _not_ready(self) -> Mapping[str, object]:
+        if self._opening.problem:
+            return {"store": self._opening.problem}
+        if not self._has_applied:
+            return {"definitions": "they have not been applied yet"}
+        problems = self.problems()
+        return {"pipelines": problems} if problems else {}
 
     @property
     def counts(self) -> Mapping[str, Counts]:

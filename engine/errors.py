@@ -5,6 +5,7 @@
     ├── NotReady            a system behind a component cannot be reached yet: opened again with backoff
     └── EventError          one event could not be taken further
         ├── Retryable       the same event may pass later: tried again, within `delivery.retry`
+        │   ├── TimedOut    no answer in time: fewer requests are sent at once
         │   └── Unavailable the other side is not there at all: says nothing about the event, so it does not
         │                   use up an attempt; the breaker opens and the input pauses
         └── Permanent       the same event will fail again: dead-lettered at once
@@ -69,6 +70,10 @@ class Retryable(EventError):
     ) -> None:
         super().__init__(message, status=status, body=body)
         self.after = after
+
+
+class TimedOut(Retryable):
+    """There was no answer in time: the other side may be overloaded, and gets less at once."""
 
 
 class Unavailable(Retryable):

@@ -6,8 +6,10 @@ Data stays the bytes that arrived; `Event.value` parses them when a step first l
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
+from json.encoder import encode_basestring_ascii
 from typing import Any, TypeAlias
 
 from engine.errors import Permanent
@@ -33,7 +35,25 @@ def is_text(content_type: str) -> bool:
 
 def rfc3339(seconds: float) -> str:
     """An instant as CloudEvents writes it: RFC 3339 in UTC, to the millisecond; `seconds` since the epoch."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return _millisecond(round(seconds * 1e6) // 1000)
+
+
+@lru_cache(maxsize=16)  # the events of a batch have one time
+def _millisecond(number: int) -> str:
+    return datetime.fromtimestamp(number / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def flat_json(values: Mapping[str, Attribute], quote: Callable[[str], str] = encode_basestring_ascii) -> str:
+    """A JSON object of texts, whole numbers and booleans: several times as quick as `json.dumps`, which is made for
+    more. `quote` writes a text; the usual one escapes all that is not ASCII.
+    """
+    return "{" + ",".join([f"{quote(name)}:{_written(value, quote)}" for name, value in values.items()]) + "}"
+
+
+def _written(value: Attribute, quote: Callable[[str], str]) -> str:
+    if isinstance(value, str):
+        return quote(value)
+    return repr(value) if not isinstance(value, bool) else ("true" if value else "false")
 
 
 class Event:

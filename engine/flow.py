@@ -13,14 +13,16 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from bindings.contract import Outcome
-from engine.breaker import Breaker
+from engine.breaker import Breaker, policy_of
 from engine.dead_letters import DeadLetters
-from engine.definitions.pipeline import Delivery, Retry
+from engine.definitions.pipeline import Delivery
+from engine.endpoint import Endpoint
 from engine.errors import EventError, Permanent, Retryable, Unavailable
 from engine.event import Event
+from engine.faults import reach
 from engine.observer import Counts, Observer
 from engine.passage import Passage
-from engine.retry import backoff
+from engine.retry import RetryRule, backoff
 from engine.stages.stage import Stage, Verdict
 
 _log = logging.getLogger("jackfield.flow")
@@ -38,7 +40,8 @@ class Waits(Protocol):
 class Flow:
     """The stages of one revision of a pipeline, and what is decided between them.
 
-    `retries`: the policy of each stage that has one of its own; the others have that of `delivery`.
+    `rules`: that of each stage that has one of its own; the others have that of `delivery`. `endpoints`: whom
+    each stage asks, where others may ask them too.
     """
 
     def __init__(
@@ -50,15 +53,21 @@ class Flow:
         letters: DeadLetters,
         counts: Counts,
         observer: Observer,
-        retries: Sequence[Retry | None] = (),
+        rules: Sequence[RetryRule | None] = (),
+        endpoints: Sequence[Endpoint | None] = (),
     ) -> None:
         self.pipeline = pipeline
         self.revision = revision
         self.stages = stages
-        self.breakers = [Breaker(delivery.circuit_breaker) if stage.waits else None for stage in stages]
+        own = [Endpoint(Breaker(policy_of(delivery.circuit_breaker))) if stage.waits else None for stage in stages]
+        self.endpoints = list(endpoints) or own
+        self._watchers = [
+            (endpoint, Watching(self, at)) for at, endpoint in enumerate(self.endpoints) if endpoint is not None
+        ]
         self.counts = counts
-        self._retries = [own or delivery.retry for own in retries] or [delivery.retry] * len(stages)
-        self._letters = letters
+        usual = RetryRule(delivery.retry)
+        self._rules = [rule or usual for rule in rules] or [usual] * len(stages)
+        self.letters = letters
         self._observer = observer
         self.waits: Waits
 
@@ -67,16 +76,17 @@ class Flow:
         while batch:
             at = batch[0].stage
             if at == len(self.stages):
+                reach("after-outputs")
                 self.end(batch, Outcome.DONE)
                 return
-            stage, breaker = self.stages[at], self.breakers[at]
+            stage = self.stages[at]
             if stage.limit is not None and len(batch) > stage.limit:
                 batch = self._first_piece(batch, stage.limit)
-            if breaker is not None and not breaker.admits():
-                self.waits.park(at, batch, 0.0)
-                return
             try:
-                verdicts = await self._ask(stage, breaker, batch)
+                verdicts = await self._ask(at, batch)
+                if verdicts is None:
+                    self.waits.park(at, batch, 0.0)
+                    return
                 if len(verdicts) != len(batch):
                     raise ValueError(f"{len(verdicts)} verdicts on {len(batch)} events")
             except EventError as error:
@@ -88,15 +98,13 @@ class Flow:
                 return
             batch = await self._decide(at, batch, verdicts)
 
-    @staticmethod
-    async def _ask(stage: Stage, breaker: Breaker | None, batch: Sequence[Passage]) -> Sequence[Verdict]:
-        if breaker is None:
+    async def _ask(self, at: int, batch: Sequence[Passage]) -> Sequence[Verdict] | None:
+        """None when the breaker of its endpoint does not let the batch."""
+        stage, endpoint = self.stages[at], self.endpoints[at]
+        if endpoint is None:
             return await stage(batch)
-        breaker.asked += 1
-        try:
-            return await stage(batch)
-        finally:
-            breaker.asked -= 1
+        async with endpoint.limit:
+            return await stage(batch) if endpoint.breaker.admits() else None
 
     def _first_piece(self, batch: list[Passage], limit: int) -> list[Passage]:
         """The rest goes on in pieces of its own, side by side with this one."""
@@ -121,8 +129,9 @@ class Flow:
                 self.end([passage], Outcome.FILTERED)
         # One answer shows that the other side is there, however many of its neighbours failed.
         answered = any(verdict is not None and not isinstance(verdict, EventError) for verdict in verdicts)
-        if answered:
-            self._answered(at)
+        endpoint = self.endpoints[at]
+        if answered and endpoint is not None:
+            endpoint.answered()
         await self._fail(at, failed, answered)
         return onward
 
@@ -134,7 +143,7 @@ class Flow:
         if len(batch) == 1:
             await self._decide(at, batch, [error])
             return
-        self._note(at, batch[0], error)
+        self._tell(at, batch[0], error)
         for passage in batch:
             passage.tries += 1
         half = len(batch) if isinstance(error, Unavailable) else len(batch) // 2
@@ -146,53 +155,49 @@ class Flow:
         """Events failed each by its own fault: they wait for another try, or they are dead letters."""
         dead: list[tuple[Passage, EventError]] = []
         for passage, error in failed:
-            breaker = self.breakers[at]
-            was_open = breaker is not None and breaker.is_open
+            was_open = self._is_open(at)
             if not answered:
-                self._note(at, passage, error)
+                self._tell(at, passage, error)
             passage.tries += 1
             # While nothing gets an answer, a failure says nothing about the event.
             if not was_open and not isinstance(error, Unavailable):
                 passage.attempts += 1
-            if isinstance(error, Retryable) and passage.attempts < self._retries[at].max_attempts:
+            if self._rules[at].allows(error, passage.attempts):
                 self._wait(at, [passage], error)
             else:
                 dead.append((passage, error))
         if dead:
             await self._dead_letter(at, dead)
 
-    def _note(self, at: int, passage: Passage, error: EventError) -> None:
-        """Tells the breaker: a refusal is an answer too."""
-        if isinstance(error, Retryable):
-            self._not_answered(at, passage, error)
-        elif error.status is not None:
-            self._answered(at)
+    def _tell(self, at: int, passage: Passage, error: EventError) -> None:
+        endpoint = self.endpoints[at]
+        if endpoint is not None:
+            endpoint.failed(passage.event.id, error)
+
+    def _is_open(self, at: int) -> bool:
+        endpoint = self.endpoints[at]
+        return endpoint is not None and endpoint.breaker.is_open
 
     def _wait(self, at: int, batch: list[Passage], error: EventError) -> None:
-        breaker = self.breakers[at]
-        if breaker is not None and breaker.is_open:
-            self.waits.park(at, batch, breaker.next_probe(error if isinstance(error, Retryable) else None))
+        endpoint = self.endpoints[at]
+        if endpoint is not None and endpoint.breaker.is_open:
+            self.waits.park(at, batch, endpoint.breaker.next_probe(error if isinstance(error, Retryable) else None))
             return
-        wait = backoff(self._retries[at], batch[0].tries, error) if isinstance(error, Retryable) else 0.0
+        wait = self._backoff(at, batch[0], error)
         self.counts.retried += len(batch)
         self._observer.retrying(self.pipeline, self.stages[at].name, batch, error, wait)
         self.waits.resume_after(wait, batch)
 
-    def _answered(self, at: int) -> None:
-        breaker = self.breakers[at]
-        if breaker is not None and breaker.succeeded():
-            self._observer.resumed(self.pipeline, self.stages[at].name)
-            self.waits.unpark(at)
-
-    def _not_answered(self, at: int, passage: Passage, error: Retryable) -> None:
-        breaker = self.breakers[at]
-        if breaker is not None and breaker.failed(passage.event.id, error):
-            self._observer.paused(self.pipeline, self.stages[at].name, str(error))
-            self.waits.park(at, [], breaker.next_probe(error))  # the event itself may be a dead letter: probe anyway
+    def _backoff(self, at: int, passage: Passage, error: EventError) -> float:
+        if isinstance(error, Retryable):
+            return backoff(self._rules[at].retry, passage.tries, error)
+        # A batch that was refused is halved at once; one event only where the policy says that it may pass yet.
+        return backoff(self._rules[at].retry, passage.tries) if self._rules[at].statuses else 0.0
 
     async def _dead_letter(self, at: int, dead: Sequence[tuple[Passage, EventError]]) -> None:
         stage = self.stages[at].name
-        letters = await self._letters.keep(stage, dead)
+        letters = await self.letters.keep(stage, dead)
+        reach("after-dead-letter")
         for letter, (passage, error) in zip(letters, dead, strict=True):
             self._observer.dead_lettered(self.pipeline, stage, passage, error, letter.id)
             self.end([passage], Outcome.DEAD_LETTERED, error)
@@ -204,3 +209,34 @@ class Flow:
         self.counts.add(outcome, len(batch))
         if outcome is Outcome.DONE:
             self._observer.delivered(self.pipeline, batch)
+
+    def watch(self) -> None:
+        """From now on the endpoints tell this pipeline when they go away and come back."""
+        for endpoint, watching in self._watchers:
+            endpoint.watch(watching)
+
+    def unwatch(self) -> None:
+        for endpoint, watching in self._watchers:
+            endpoint.unwatch(watching)
+
+    def opened(self, at: int, reason: str, wait: float) -> None:
+        self._observer.paused(self.pipeline, self.stages[at].name, reason)
+        self.waits.park(at, [], wait)  # whatever became of the event that failed: somebody has to probe
+
+    def closed(self, at: int) -> None:
+        self._observer.resumed(self.pipeline, self.stages[at].name)
+        self.waits.unpark(at)
+
+
+class Watching:
+    """What the endpoint of one stage tells."""
+
+    def __init__(self, flow: Flow, at: int) -> None:
+        self._flow = flow
+        self._at = at
+
+    def opened(self, reason: str, wait: float) -> None:
+        self._flow.opened(self._at, reason, wait)
+
+    def closed(self) -> None:
+        self._flow.closed(self._at)

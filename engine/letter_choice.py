@@ -9,7 +9,8 @@ from datetime import datetime
 from bindings.metadata import parse_duration
 from bindings.store import ALL_LETTERS, DeadLetter, LetterQuery, Store
 from engine.errors import DefinitionError, Permanent
-from engine.expressions import Expression, ExpressionError, Scope, compile_expression
+from engine.expression_errors import ExpressionError
+from engine.expressions import Expression, Scope, compile_expression
 
 _PAGE = 500
 _NAMES = frozenset({"event", "data", "metadata", "now"})
@@ -84,7 +85,7 @@ def _compiled(source: str) -> Expression:
     try:
         expression = compile_expression(source)
     except ExpressionError as error:
-        raise DefinitionError(f"--where: {error}", hint=error.hint) from error
+        raise DefinitionError(f"--where, column {error.offset + 1}: {error}", hint=error.hint) from error
     for name in expression.names - _NAMES:
         raise DefinitionError(f"--where: there is no {name!r} here", hint="there are event, data, metadata and now")
     return expression

@@ -12,7 +12,7 @@ from engine.builder import Built
 from engine.definitions.pipeline import Retry
 from engine.errors import DefinitionError, JackfieldError
 from engine.replay import letter_again, queue_name
-from engine.retry import insist
+from engine.retry import Insistence
 
 LINGER = 5.0  # seconds between two looks whether there is still something under way
 _AT_ONCE = 100
@@ -49,7 +49,7 @@ class OldRevision:
     async def _serve(self) -> None:
         what = f"{self._pipeline}: the old revision {self._revision} cannot do its replays"
         while True:
-            await insist(self._do_replays, _RETRY, self._clock, _log, what)
+            await Insistence(_RETRY, self._clock, _log).on(self._do_replays, what)
 
     async def _do_replays(self) -> None:
         """Waits for replays, and returns when they are done, or are dead letters again because it can never run."""

@@ -23,7 +23,7 @@ from bindings.store import DeadLetter, LetterQuery, Store
 from engine.errors import DefinitionError, Permanent
 from engine.passage import Arrival, Passage
 from engine.replay import message_of, queue_name, unpark_message
-from engine.retry import KEEP_TRYING, insist
+from engine.retry import KEEP_TRYING, Insistence
 from engine.stages.stage import Verdict
 from engine.suggest import close_match
 
@@ -51,7 +51,7 @@ class Parking:
     def __init__(self, pipeline: str, store: Store, clock: Clock) -> None:
         self._pipeline = pipeline
         self._store = store
-        self._clock = clock
+        self._insistence = Insistence(KEEP_TRYING, clock, _log)
         self._known: dict[str, Parked] | None = None
 
     async def __call__(self, batch: Sequence[Passage]) -> Sequence[Verdict]:
@@ -101,7 +101,7 @@ class Parking:
     async def _mark(self, key: str, parked: Parked) -> None:
         marks = {_mark_key(self._pipeline, key): json.dumps(asdict(parked))}
         what = f"the key {key!r} could not be parked"
-        await insist(partial(self._store.set_marks, _SCOPE, marks), KEEP_TRYING, self._clock, _log, what)
+        await self._insistence.on(partial(self._store.set_marks, _SCOPE, marks), what)
         (await self._parked())[key] = parked
 
 

@@ -55,7 +55,7 @@ class PipelineRun:
         self._batch_size = batch_size
         self._max_wait = max_wait
         self._workload = Workload()
-        self._waiting = Waiting(self._workload, flow.breakers, clock, self._wake, self._read_one)
+        self._waiting = Waiting(self._workload, flow.endpoints, clock, self._wake, self._read_one)
         self._room = Room(2 * concurrency * batch_size, lambda: self._waiting.count + intake.held, lambda: self.paused)
         self._settler = Settler(input, clock, self._settled, self._before_settled)
         self._replay_settler = Settler(replays, clock, self._settled, self._before_settled)
@@ -70,12 +70,13 @@ class PipelineRun:
     @property
     def paused(self) -> bool:
         """Whether an app or an output is not there, so that reading more would only pile up."""
-        return any(breaker is not None and breaker.is_open for breaker in self.flow.breakers)
+        return any(endpoint is not None and endpoint.breaker.is_open for endpoint in self.flow.endpoints)
 
     @property
     def problem(self) -> str:
-        """Why nothing is read, or an empty text."""
-        return self._reader.problem
+        """Why nothing is read, acknowledged or kept as a dead letter, or an empty text."""
+        parts = (self._reader, self._settler, self.flow.letters, self._replay_reader, self._replay_settler)
+        return next((part.problem for part in parts if part.problem), "")
 
     @property
     def under_way(self) -> int:
@@ -84,9 +85,7 @@ class PipelineRun:
 
     def start(self) -> None:
         self._waiting.stopping = False
-        for breaker in self.flow.breakers:
-            if breaker is not None:
-                breaker.succeeded()  # nobody probes for a breaker that was open at the stop
+        self.flow.watch()
         self._room.clear()
         self._intake.clear()
         self._parking.clear()
@@ -100,6 +99,7 @@ class PipelineRun:
     async def stop(self, timeout: float) -> None:
         """Reads no more, finishes what is under way within `timeout` seconds, and gives the rest back."""
         await asyncio.gather(self._reader.stop(), self._replay_reader.stop())
+        self.flow.unwatch()
         self._release_waiting()
         if self._filling:
             self._filling.cancel()  # nothing more comes

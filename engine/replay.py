@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from bindings.contract import Clock, Received
 from bindings.store import DeadLetter, Message, Store
 from engine.event import Event
+from engine.faults import reach
 from engine.passage import Arrival, Passage, Replay, Settles
 
 _ORIGIN, _STAGE, _REVISION, _FROM_START, _WANTED, _KEY, _RELEASE = (
@@ -155,3 +156,4 @@ async def replay(store: Store, letters: Sequence[DeadLetter], from_start: bool, 
         mine = [letter for letter in letters if letter.pipeline == pipeline]
         messages = [message_of(letter, from_start, as_failed=as_failed) for letter in mine]
         await store.resend([letter.id for letter in mine], queue_name(pipeline), messages, {})
+        reach("replay")

@@ -28,11 +28,11 @@ Place = tuple[str | int, ...]
 
 
 class Resolver:
-    """Keeps the secret stores open while it is entered."""
+    """Keeps the secret stores open while it is entered. `secrets`: default: those of the folder's stores."""
 
-    def __init__(self, definitions: Definitions, store: Store, clock: Clock) -> None:
+    def __init__(self, definitions: Definitions, store: Store, clock: Clock, secrets: Secrets | None = None) -> None:
         self._components = definitions.components
-        self._secrets = Secrets(definitions.components, store, clock)
+        self._secrets = secrets or Secrets(definitions.components, store, clock)
 
     async def __aenter__(self) -> Self:
         return self

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from bindings.contract import Clock
 from engine.definitions.pipeline import Retry
-from engine.errors import JackfieldError, Retryable
+from engine.errors import EventError, JackfieldError, Retryable
 
 KEEP_TRYING = Retry(initial=0.2, max=10.0)  # for what must succeed before anything else happens
 
@@ -28,17 +29,48 @@ def backoff(retry: Retry, tries: int, error: Retryable | None = None, draw: floa
     return max(wait, (error.after if error else None) or 0.0)
 
 
-async def insist(
-    action: Callable[[], Awaitable[None]], retry: Retry, clock: Clock, log: logging.Logger, what: str
-) -> None:
-    """Repeats what must succeed before anything else happens, however long it takes. `what` heads the log line."""
-    tries = 0
-    while True:
-        try:
-            return await action()
-        except Exception as error:
-            tries += 1
-            wait = backoff(retry, tries)
-            bug = None if isinstance(error, JackfieldError) else error
-            log.warning("%s, next try in %.1f s: %s", what, wait, error, exc_info=bug)
-            await clock.sleep(wait)
+@dataclass(frozen=True, slots=True)
+class RetryRule:
+    """`statuses`: the HTTP statuses that are worth another try, whatever they mean elsewhere; None: the usual ones."""
+
+    retry: Retry
+    statuses: frozenset[int] | None = None
+
+    def allows(self, error: EventError, attempts: int) -> bool:
+        """Whether an event that failed with this error, after so many attempts, is tried again."""
+        if self.statuses is not None and error.status is not None:
+            worth = error.status in self.statuses
+        else:
+            worth = isinstance(error, Retryable)
+        return worth and attempts < self.retry.max_attempts
+
+
+class Insistence:
+    """Repeats what must succeed before anything else happens, however long it takes.
+
+    `only`: what is waited for, all else is raised. `problem` says why it does not succeed.
+    """
+
+    def __init__(self, retry: Retry, clock: Clock, log: logging.Logger, only: type[Exception] = Exception) -> None:
+        self.problem = ""
+        self._only = only
+        self._retry = retry
+        self._clock = clock
+        self._log = log
+
+    async def on(self, action: Callable[[], Awaitable[None]], what: str) -> None:
+        """`what` heads the log line."""
+        tries = 0
+        while True:
+            try:
+                await action()
+            except self._only as error:
+                tries += 1
+                wait = backoff(self._retry, tries)
+                self.problem = f"{what}: {str(error) or type(error).__name__}"
+                bug = None if isinstance(error, JackfieldError) else error
+                self._log.warning("%s, next try in %.1f s: %s", what, wait, error, exc_info=bug)
+                await self._clock.sleep(wait)
+            else:
+                self.problem = ""
+                return

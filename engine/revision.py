@@ -12,6 +12,7 @@ from engine.definitions.folder import Located
 from engine.definitions.pipeline import InlineApp, InlineBinding, Pipeline
 from engine.definitions.schema_files import schema_path
 from engine.definitions.source import Source
+from engine.resilience import Resilience
 
 
 def revision_of(pipeline: Located[Pipeline], definitions: Definitions) -> str:
@@ -24,7 +25,9 @@ def revision_of(pipeline: Located[Pipeline], definitions: Definitions) -> str:
 
 
 def parts_of(pipeline: Located[Pipeline], definitions: Definitions) -> list[Located[Any]]:
-    """The documents that a revision is made of: the pipeline, its components and apps, and their secret stores."""
+    """The documents that a revision is made of: the pipeline, its components and apps, their secret stores, and the
+    Resiliency documents where they say something for it.
+    """
     spec = pipeline.model.spec
     where = [] if isinstance(spec.delivery.dead_letter, str) else [spec.delivery.dead_letter.binding]
     names = [spec.input.binding, *(output.binding for output in spec.outputs), *where]
@@ -36,7 +39,9 @@ def parts_of(pipeline: Located[Pipeline], definitions: Definitions) -> list[Loca
     for store in list(stores.values()):
         if store.model.auth is not None:  # the secrets that open it are in another one
             stores.setdefault(store.model.auth.secret_store, definitions.components[store.model.auth.secret_store])
-    return [pipeline, *components, *apps, *stores.values()]
+    resilience = Resilience(definitions)
+    policies = resilience.documents if resilience.concerns(pipeline) else []
+    return [pipeline, *components, *apps, *stores.values(), *policies]
 
 
 def schemas_of(pipeline: Located[Pipeline], definitions: Definitions) -> Iterator[Source]:

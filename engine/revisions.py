@@ -20,7 +20,7 @@ from engine.observer import Counts
 from engine.old_revision import OldRevision
 from engine.relay import Relay
 from engine.replay import queue_name, wanted_revision
-from engine.retry import insist
+from engine.retry import Insistence
 from engine.silence import Silence
 
 _REFERS_TO_AN_ERROR = "E303"
@@ -63,7 +63,7 @@ class Revisions:
             _log.warning("%s: the revision %s could not be kept: %s", self._pipeline, revision, error, exc_info=bug)
         if self._resuming is None:
             what = f"{self._pipeline}: the replays of old revisions could not be looked for"
-            work = insist(self._resume, _RETRY, self._clock, _log, what)
+            work = Insistence(_RETRY, self._clock, _log).on(self._resume, what)
             self._resuming = asyncio.get_running_loop().create_task(work)
 
     async def stop(self) -> None:

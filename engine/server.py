@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping
 
@@ -16,9 +15,9 @@ LOOPBACK = "127.0.0.1"
 
 
 class Server:
-    """`not_ready` gives why pipelines do not run, by their name; `/readyz` is 200 only when there are none."""
+    """`not_ready` gives what `/readyz` answers, and why, until all is well; then it is empty."""
 
-    def __init__(self, host: str, port: int, not_ready: Callable[[], Mapping[str, str]]) -> None:
+    def __init__(self, host: str, port: int, not_ready: Callable[[], Mapping[str, object]]) -> None:
         self.host = host
         self.port = port
         self.webhooks: dict[str, ServesHttp] = {}
@@ -48,8 +47,8 @@ class Server:
         return web.json_response({"status": "up"})
 
     async def _readiness(self, request: web.Request) -> web.Response:
-        waiting = dict(self._not_ready())
-        body = {"status": "waiting", "pipelines": waiting} if waiting else {"status": "ready"}
+        waiting = self._not_ready()
+        body = {"status": "waiting", **waiting} if waiting else {"status": "ready"}
         return web.json_response(body, status=503 if waiting else 200)
 
     async def _webhook(self, request: web.Request) -> web.StreamResponse:
@@ -58,7 +57,9 @@ class Server:
         if webhook is None:
             hint = close_match(name, self.webhooks) or "a pipeline must have this component as its input"
             body = {"error": f"there is no webhook {name!r}", "hint": hint}
-            return web.Response(status=404, text=json.dumps(body), content_type="application/json")
+            # A sender takes 404 as final, but what does not run yet may have this webhook.
+            status, headers = (503, {"Retry-After": "1"}) if self._not_ready() else (404, {})
+            return web.json_response(body, status=status, headers=headers)
         return await webhook.handle(request)
 
 

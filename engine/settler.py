@@ -10,7 +10,8 @@ from typing import Protocol
 
 from bindings.contract import Clock, Settled
 from engine.definitions.pipeline import Retry
-from engine.retry import insist
+from engine.faults import reach
+from engine.retry import Insistence
 
 _log = logging.getLogger("jackfield.settle")
 _RETRY = Retry(initial=0.1, max=5.0)
@@ -35,11 +36,16 @@ class Settler:
         before: Callable[[Sequence[Settled]], Awaitable[None]] | None = None,
     ) -> None:
         self._input = input
-        self._clock = clock
+        self._insistence = Insistence(_RETRY, clock, _log)
         self._on_settled = on_settled
         self._before = before
         self._waiting: list[Settled] = []
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def problem(self) -> str:
+        """Why nothing is acknowledged, or an empty text."""
+        return self._insistence.problem
 
     def add(self, settled: Settled) -> None:
         self._waiting.append(settled)
@@ -65,8 +71,10 @@ class Settler:
                 settled, self._waiting = self._waiting, []
                 what = f"{len(settled)} outcomes could not be settled"
                 if self._before is not None:
-                    await insist(partial(self._before, settled), _RETRY, self._clock, _log, what)
-                await insist(partial(self._input.settle, settled), _RETRY, self._clock, _log, what)
+                    await self._insistence.on(partial(self._before, settled), what)
+                    reach("after-ledger")
+                await self._insistence.on(partial(self._input.settle, settled), what)
+                reach("after-settle")
                 self._on_settled(settled)
         finally:
             self._task = None

@@ -13,6 +13,7 @@ from engine.definitions.check import Definitions
 from engine.definitions.folder import Located
 from engine.definitions.pipeline import Pipeline, Retry
 from engine.errors import DefinitionError, JackfieldError
+from engine.faults import reach
 from engine.retry import backoff
 from engine.revisions import Revisions
 from engine.server import Server
@@ -138,6 +139,7 @@ class Slot:
         if old is None:
             return
         await old.run.stop(self._drain)
+        reach("reload")
         if not shared:
             try:
                 await new.open_input()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from bindings.contract import Clock
-from engine.breaker import Breaker
+from engine.endpoint import Endpoint
 from engine.passage import Passage
 from engine.workload import Workload
 
@@ -21,20 +21,19 @@ class Waiting:
     def __init__(
         self,
         workload: Workload,
-        breakers: list[Breaker | None],
+        endpoints: Sequence[Endpoint | None],
         clock: Clock,
         wake: Callable[[], None],
         read_one: Callable[[], None],
     ) -> None:
         self._workload = workload
-        self._breakers = breakers
+        self._endpoints = endpoints
         self._clock = clock
         self._wake = wake
         self._read_one = read_one
         self._backoffs: dict[asyncio.Task[None], list[Passage]] = {}
         self._parked: dict[int, deque[Passage]] = {}
         self._probers: dict[int, asyncio.Task[None]] = {}
-        self._probe_at: dict[int, float] = {}
         self.stopping = False
 
     @property
@@ -62,7 +61,7 @@ class Waiting:
     def park(self, at: int, batch: list[Passage], wait: float) -> None:
         """Keeps a batch until the breaker of the stage `at` lets it; no probe is sent in the next `wait` seconds."""
         self._parked.setdefault(at, deque()).extend(batch)
-        self._probe_at[at] = max(self._clock.now() + wait, self._probe_at.get(at, 0.0))
+        self._endpoint(at).put_off_probe(self._clock.now(), wait)
         if at not in self._probers and not self.stopping:
             self._probers[at] = self._start(self._probe(at))
 
@@ -71,31 +70,39 @@ class Waiting:
         prober = self._probers.pop(at, None)
         if prober is not None:
             prober.cancel()
-        self._probe_at.pop(at, None)
         parked = list(self._parked.pop(at, ()))
         if parked:
             self._workload.resume(parked)
         self._wake()
 
     async def _probe(self, at: int) -> None:
-        breaker = self._breakers[at]
-        assert breaker is not None  # noqa: S101 - only a stage with a breaker parks
-        sent = 0
+        """Takes part in the probing of an endpoint that is away, until it is back.
+
+        A pipeline that has nothing to probe with asks its input for one event, and leaves the turn to the others.
+        """
+        endpoint, breaker = self._endpoint(at), self._endpoint(at).breaker
+        sent, pause = 0, 0.0
         while True:
-            while (wait := self._probe_at[at] - self._clock.now()) > 0:
+            await self._clock.sleep(pause)
+            while (wait := endpoint.until_probe(self._clock.now())) > 0:
                 await self._clock.sleep(wait)
-            if breaker.asked:  # a probe hangs: another one would hang beside it
-                self._probe_at[at] = self._clock.now() + breaker.next_probe()
+            pause = breaker.next_probe()
+            if endpoint.limit.under_way:  # a probe hangs: another one would hang beside it
                 continue
             parked = self._parked.get(at)
             asked_for_fresh = breaker.probes > 0  # and none came
             breaker.probes = 1
             if parked and (sent < len(parked) or asked_for_fresh):
                 sent += 1
+                endpoint.put_off_probe(self._clock.now(), pause)
                 self.resume([parked.popleft()])
             else:
                 self._read_one()
-            self._probe_at[at] = self._clock.now() + breaker.next_probe()
+
+    def _endpoint(self, at: int) -> Endpoint:
+        endpoint = self._endpoints[at]
+        assert endpoint is not None  # noqa: S101 - only a stage with an endpoint parks
+        return endpoint
 
     def drain(self) -> list[Passage]:
         """Takes everything out, for a pipeline that stops; what comes later is to be drained again."""
@@ -107,7 +114,6 @@ class Waiting:
         self._backoffs.clear()
         self._probers.clear()
         self._parked.clear()
-        self._probe_at.clear()
         return left
 
     @staticmethod

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from engine.cli import COMMANDS
+from engine.cli import COMMANDS, main
 from engine.definitions.check import check
 from engine.definitions.folder import Folder
 
@@ -44,6 +45,20 @@ async def test_the_definitions_of_a_page_pass_the_check(page: str, text: str, tm
     (tmp_path / "page.yaml").write_text(text)
     report = await check(Folder.load(tmp_path))
     assert not report.diagnostics, "\n".join(d.as_text() for d in report.diagnostics)
+
+
+@pytest.mark.parametrize(("page", "text"), [(page, text) for page, text in DEFINITIONS if "kind: PipelineTest" in text])
+def test_the_tests_of_a_page_pass(page: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / "page.yaml").write_text(text)
+    assert main(["test", str(tmp_path)]) == 0
+
+
+def test_the_tests_in_python_of_the_page_of_tests_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    [source] = [text for page, text in blocks("python") if page == "docs/testing.md"]
+    names: dict[str, Any] = {}
+    exec(source, names)  # noqa: S102 - our own page
+    names["test_many_orders_are_sent_in_batches"]()
 
 
 @pytest.mark.parametrize(

@@ -36,5 +36,6 @@ spec:
         "readTimeUTC": "when the engine took it up, RFC 3339 in UTC",
         "timeZone": "the time zone of the schedule",
     },
+    runs_on_clock=True,
     shared_input=False,
 )

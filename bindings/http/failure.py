@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import aiohttp
 
-from engine.errors import EventError, Permanent, Retryable, Unavailable, of_status, retry_after
+from engine.errors import EventError, Permanent, Retryable, TimedOut, Unavailable, of_status, retry_after
 
 
 def failure(
@@ -34,5 +34,5 @@ def no_answer(error: Exception, timeout: float, request: str = "the request") ->
         case aiohttp.ClientConnectorError() | aiohttp.ConnectionTimeoutError():
             return Unavailable(f"{request}: no connection: {error}")
         case TimeoutError():
-            return Retryable(f"{request} was not answered within {timeout:g}s")
+            return TimedOut(f"{request} was not answered within {timeout:g}s")
     return Retryable(f"{request}: the connection failed: {str(error) or type(error).__name__}")

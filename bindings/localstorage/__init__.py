@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from bindings.contract import Context, InputBinding, OutputBinding, Received
 from bindings.localstorage.metadata import LocalStorageMetadata
@@ -19,6 +20,12 @@ async def _peek(metadata: LocalStorageMetadata, context: Context, limit: int) ->
     from bindings.localstorage.input import LocalStorageInput
 
     return await LocalStorageInput(metadata, context).peek(limit)
+
+
+def _place(metadata: LocalStorageMetadata, name: str) -> str | None:
+    """Not where a pattern chooses: what is written there may have other names."""
+    everything = LocalStorageMetadata.model_fields["pattern"].default
+    return str(Path(metadata.root_path).resolve()) if metadata.pattern == everything else None
 
 
 def _output(metadata: LocalStorageMetadata, context: Context) -> OutputBinding:
@@ -67,5 +74,6 @@ spec:
         "When create gets none, it makes one from the event's id.",
         "key": "The same as fileName.",
     },
+    place=_place,
     shared_input=False,
 )

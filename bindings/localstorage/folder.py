@@ -57,7 +57,7 @@ class Folder:
         before, self._since = self._since, {}
         at_rest = []
         for file in files:
-            since = self._since[file] = before.get(file, now)
+            since = self._since[file] = min(before.get(file, now), now)  # the clock may have been set back
             if file in before and now - since >= self._settle_time and marks.get(file.path) != file.etag:
                 at_rest.append(file)
         self._report(closed)

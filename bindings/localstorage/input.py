@@ -94,9 +94,10 @@ class LocalStorageInput:
             self._is_watching = False
 
     async def _look(self) -> None:
-        start = self._clock.now()
-        look = await asyncio.to_thread(self._folder.look, start, dict(self._marks))
-        self._look_took = self._clock.now() - start
+        loop = asyncio.get_running_loop()
+        start = loop.time()  # the clock may be set meanwhile
+        look = await asyncio.to_thread(self._folder.look, self._clock.now(), dict(self._marks))
+        self._look_took = loop.time() - start
         self._ready.extend(look.at_rest)
         if look.gone:
             await self._store.drop_marks(self._scope, look.gone)

@@ -28,5 +28,6 @@ spec:
     output=MemoryOutput,
     operations={"create": "adds the event to the queue; waits while the queue is full"},
     input_metadata={"<key>": "the metadata of the `create` that added the message"},
+    place=lambda metadata, name: metadata.queue_name or name,
     output_metadata={"<key>": "travels with the message: `metadata` of the pipeline that reads it"},
 )

@@ -56,5 +56,6 @@ spec:
         "contentType": "The content type of this one message.",
         "HEADER": "Any other name is a header of the message.",
     },
+    place=lambda metadata, name: f"{metadata.shown} {metadata.queue_name}",
     extra="rabbitmq",
 )

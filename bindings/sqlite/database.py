@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from bindings.sqlite.connection import connect
 from bindings.sqlite.failure import BUSY_TIMEOUT, failure
 from bindings.sqlite.readers import Readers
+
+_FAULT = "jackfield.fault"  # where a chaos run may kill the process (docs/chaos.md)
 
 T = TypeVar("T")
 Work: TypeAlias = Callable[[sqlite3.Connection], T]
@@ -39,11 +42,15 @@ class _Job(Generic[T]):
 class Database:
     """Shared by all who use the file in one event loop; `acquire` and `release` count them.
 
-    `write` and `read` raise `Unavailable` while the file is locked by another process, or the disk is full.
+    `write` and `read` raise `Unavailable` while the file is locked by another process, or the disk is full. `held`:
+    the messages (their `seq`) that readers of this process have not settled; `abandoned`: the claims that a closed
+    one could not give back.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.held: set[int] = set()
+        self.abandoned: dict[int, int] = {}
         self._loop = asyncio.get_running_loop()
         self._users = 0
         self._jobs: SimpleQueue[_Job[Any] | None] = SimpleQueue()
@@ -154,7 +161,9 @@ class Database:
         try:
             for job in jobs:
                 job.result = job.work(connection)
+            sys.audit(_FAULT, "before-commit")
             connection.execute("COMMIT")
+            sys.audit(_FAULT, "after-commit")
         except Exception:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")

@@ -24,7 +24,7 @@ _LASTING = {
     sqlite3.SQLITE_READONLY: "it cannot be written",
 }
 _HINTS = {
-    _DAMAGED: "restore it from a backup, or move it and its -wal file away, and a new one is made; "
+    _DAMAGED: "stop the engine and restore it from a backup, or move it and its -wal file away, and a new one is made; "
     "`sqlite3 FILE .recover` may save what is in it"
 }
 
@@ -41,7 +41,10 @@ def failure(error: Exception, path: Path) -> Exception:
     """`Unavailable` for what the file or the disk is to blame for; anything else is a bug and stays as it is."""
     code = _primary_code(error)
     reason = _PASSING.get(code) or _LASTING.get(code)
-    return Unavailable(f"{path}: {reason}") if reason else error
+    if reason is None:
+        return error
+    hint = f" ({_HINTS[reason]})" if reason in _HINTS else ""
+    return Unavailable(f"{path}: {reason}{hint}")
 
 
 def _primary_code(error: Exception) -> int:

@@ -73,6 +73,7 @@ class LocalQueue:
 
     async def invoke(self, operations: Sequence[Operation]) -> Sequence[Result | EventError]:
         batches: dict[float, list[Message]] = defaultdict(list)
+        time = rfc3339(self._clock.now())
         places: list[float | Permanent] = []  # the batch of each operation, by its delay
         for operation in operations:
             try:
@@ -80,7 +81,7 @@ class LocalQueue:
             except Permanent as error:
                 places.append(error)
             else:
-                batches[delay].append(self._message(operation))
+                batches[delay].append(_message(operation, time))
                 places.append(delay)
         answers = await asyncio.gather(*(self._put(batch, delay) for delay, batch in batches.items()))
         answer = dict(zip(batches, answers, strict=True))
@@ -93,16 +94,6 @@ class LocalQueue:
 
     async def close(self) -> None:
         await self._resources.aclose()
-
-    def _message(self, operation: Operation) -> Message:
-        event = operation.event
-        return Message(
-            # A CloudEvents id is unique only together with its source.
-            id=f"{event.source} {event.id}",
-            data=event.data,
-            attributes={name: value for name, value in event.attributes.items() if name != "specversion"},
-            metadata={"enqueuedTime": rfc3339(self._clock.now())},
-        )
 
     def _received(self, message: Received) -> Received:
         attributes = dict(message.attributes)
@@ -136,6 +127,17 @@ def _waiting(path: Path, queue: str, now: float, limit: int) -> Sequence[Receive
             return messages.waiting(connection, queue, now, limit)
     except sqlite3.Error as error:
         raise opening_failure(error, path) from error
+
+
+def _message(operation: Operation, time: str) -> Message:
+    event = operation.event
+    return Message(
+        # A CloudEvents id is unique only together with its source.
+        id=f"{event.source} {event.id}",
+        data=event.data,
+        attributes={name: value for name, value in event.attributes.items() if name != "specversion"},
+        metadata={"enqueuedTime": time},
+    )
 
 
 def _delay(operation: Operation) -> float:
@@ -175,5 +177,6 @@ spec:
         "enqueuedTime": "When the event was added, as in RFC 3339.",
         "deliveryCount": "How often the event was given out, this time included.",
     },
+    place=lambda metadata, name: f"{Path(metadata.path).resolve()} {metadata.queue_name or name}",
     output_metadata={"delay": "How long the event is kept back, like `10s`; default: not at all."},
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import TypeAlias
 
 from bindings.contract import Received
@@ -72,11 +72,11 @@ def put(connection: sqlite3.Connection, rows: Sequence[Row], visible_at: float |
 
 
 def claim(
-    connection: sqlite3.Connection, queue: str, limit: int, cursor: int, held: Claims, now: float, until: float
+    connection: sqlite3.Connection, queue: str, limit: int, cursor: int, held: Set[int], now: float, until: float
 ) -> tuple[Sequence[Received], int]:
     """The next messages, and the cursor moved on: every message up to it has a claim.
 
-    What the reader holds is not given to it again, even if its claims expired because the machine was suspended.
+    What is held is not given out again, even if its claims expired because the machine was suspended.
     """
     parameters = {"queue": queue, "limit": limit, "cursor": cursor, "now": now, "inline": _INLINE_BYTES}
     found, newest = connection.execute(_NEXT, parameters).fetchone()

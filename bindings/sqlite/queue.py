@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -11,14 +10,14 @@ from bindings.sqlite import messages as sql
 from bindings.sqlite.database import Database
 from bindings.store import Message
 from engine.errors import NotReady, Retryable
+from engine.event import flat_json
 
-_json = json.JSONEncoder(separators=(",", ":")).encode
 _POLL = 0.1  # seconds between two looks for what no `announce` tells: other processes, delays, expired claims
 
 
 def rows_of(queue: str, messages: Sequence[Message]) -> Sequence[sql.Row]:
     return [
-        (queue, message.id, message.data, _json(dict(message.attributes)), _json(dict(message.metadata)))
+        (queue, message.id, message.data, flat_json(message.attributes), flat_json(message.metadata))
         for message in messages
     ]
 
@@ -27,7 +26,8 @@ class SqliteQueue:
     """One reader and writer of a durable queue; any number of them, in any process, share it.
 
     What is read is claimed for `visibility` seconds, and again every third of that time while this reader lives, so
-    that it is given to another one only when this process dies or hangs. `database` stays open until after `close`.
+    that it is given to another process only when this one dies or hangs. To a reader of this process it is not given
+    before, even when the clock jumps. `database` stays open until after `close`.
     """
 
     def __init__(self, database: Database, name: str, clock: Clock, visibility: float = 30.0) -> None:
@@ -62,15 +62,14 @@ class SqliteQueue:
         """Ignores what was given to another reader in the meantime; raises `Retryable`."""
         released = dict(one.received.handle for one in settled if one.outcome is Outcome.RELEASED)
         finished = dict(one.received.handle for one in settled if one.outcome is not Outcome.RELEASED)
-        for seq in finished | released:
-            self._held.pop(seq, None)  # at once: a renewal must not overtake the release
+        self._let_go(finished | released)  # at once: a renewal must not overtake the release
         try:
             if finished:
                 await self._database.write(partial(sql.delete, claims=finished))
             if released:
                 await self._release(released)
-        except Retryable:
-            self._held.update(finished | released)
+        except BaseException:  # cancelled, too: the write may fail without us
+            self._hold(finished | released)
             raise
 
     async def close(self) -> None:
@@ -80,19 +79,28 @@ class SqliteQueue:
             self._renewal = None  # it may be read again
         if self._undoing:
             await self._undoing
-        held, self._held = self._held, {}
-        if held:
-            with suppress(Retryable):  # the claims expire
-                await self._release(held)
+        if held := dict(self._held):
+            self._let_go(held)
+            self._database.abandoned.update(held)
+            with suppress(Retryable):
+                await self._take_back()
+
+    async def _take_back(self) -> None:
+        """What a reader of this process could not give back comes before what is new, and so in its order."""
+        if abandoned := dict(self._database.abandoned):
+            await self._release(abandoned)
+            for seq in abandoned:
+                self._database.abandoned.pop(seq, None)
 
     async def _claim(self, limit: int) -> Sequence[Received]:
+        await self._take_back()
         now = self._clock.now()
         work = partial(
             sql.claim,
             queue=self._name,
             limit=limit,
             cursor=self._cursor,
-            held=self._held,
+            held=self._database.held,
             now=now,
             until=now + self._visibility,
         )
@@ -102,10 +110,19 @@ class SqliteQueue:
         except asyncio.CancelledError:
             self._undoing = asyncio.create_task(self._undo(claim))
             raise
-        self._held.update(message.handle for message in received)
+        self._hold(dict(message.handle for message in received))
         if self._held and not self._renewal:
             self._renewal = asyncio.create_task(self._renew())
         return received
+
+    def _hold(self, claims: sql.Claims) -> None:
+        self._held.update(claims)
+        self._database.held.update(claims)
+
+    def _let_go(self, claims: sql.Claims) -> None:
+        for seq in claims:
+            self._held.pop(seq, None)
+        self._database.held.difference_update(claims)
 
     async def _undo(self, claim: asyncio.Future[tuple[Sequence[Received], int]]) -> None:
         with suppress(Retryable):  # the claims expire

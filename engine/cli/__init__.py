@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Protocol, cast
 
 from engine.errors import JackfieldError
+from engine.suggest import close_match
 from engine.version import VERSION
 
 COMMANDS = {
@@ -18,6 +19,7 @@ COMMANDS = {
     "plan": "what a pipeline would do with an event, step by step, without doing it",
     "graph": "the components, pipelines and apps of a folder, and what flows between them, as a picture",
     "lsp": "a language server for editors, over the standard input and output",
+    "test": "run the tests of pipelines, with no network and no waiting",
     "send": "put events into a queue",
     "dead-letters": "list, show, edit, replay, discard, export or import what could not be delivered",
     "parked": "list or release the keys whose events wait behind a dead letter",
@@ -62,8 +64,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             subparser.epilog = f"example:\n  {command.EXAMPLE}"
             command.configure(subparser)
             chosen = subparser
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
+        hint = close_match(arguments[0], COMMANDS) or "`jackfield --help` lists them"
+        parser.error(f"there is no command {arguments[0]!r} ({hint})")
     try:
         parsed = _parsed(parser, chosen, arguments)
+        _arm()
         return _load(parsed.command).run(parsed)
     except JackfieldError as error:
         print(f"jackfield: error: {error}", file=sys.stderr)
@@ -73,6 +79,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: `jackfield … | head`
         return EXIT_OK
+
+
+def _arm() -> None:
+    if os.environ.get("JACKFIELD_FAULT"):
+        from engine.faults import arm
+
+        arm()
 
 
 def _parsed(

@@ -1,4 +1,4 @@
-"""`jackfield explain`: a page on a component type, the pipeline language, another kind, or a code."""
+"""`jackfield explain`: a page on a component type, the pipeline language, another kind, a field, or a code."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ _REFERENCE = "Made by `jackfield explain --all --format markdown` from the model
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "name", nargs="?", metavar="NAME", help="a component type, `pipeline`, another kind, or a code; none: list them"
+        "name",
+        nargs="?",
+        metavar="NAME",
+        help="a component type, `pipeline`, another kind, a field or a code; none: list",
     )
     parser.add_argument("--all", action="store_true", help="every page, one after the other")
     parser.add_argument("--format", choices=("text", "markdown"), default="text", help="default: text")
@@ -46,12 +49,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _page(name: str) -> Page:
-    from engine.cli.topics import topics
+    from engine.cli.topics import fields, topics
     from engine.suggest import close_match
 
-    known = {topic.lower(): make for topic, make in topics().items()}
+    every = {**fields(), **topics()}
+    known = {topic.lower(): make for topic, make in every.items()}
     if name.lower() not in known:
         longer = next((f"did you mean {topic!r}?" for topic in topics() if topic.endswith(f".{name.lower()}")), "")
-        hint = close_match(name, topics()) or longer or "`jackfield explain` lists what can be explained"
+        hint = close_match(name, topics()) or longer or close_match(name, every)
+        hint = hint or "`jackfield explain` lists what can be explained"
         raise DefinitionError(f"there is nothing to explain of the name {name!r}", hint=hint)
     return known[name.lower()]()

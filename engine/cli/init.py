@@ -14,6 +14,7 @@ EXAMPLE = "jackfield init my-project"
 # Where each file goes, and the one in engine/cli/project/ that it is a copy of.
 _FILES = {
     "pipelines/hello.yaml": "pipelines/hello.yaml",
+    "pipelines/tests/hello.test.yaml": "pipelines/tests/hello.test.yaml",
     "app.py": "app.py",
     "README.md": "README.md",
     ".gitignore": "gitignore",
@@ -22,6 +23,7 @@ _FILES = {
 _NEXT = """\
 {folder} has a pipeline, and an app that it calls. Run them:
 
+  {cd}jackfield test pipelines/   # its tests, with no app and no waiting
   {cd}python app.py               # in one terminal: the app
   {cd}jackfield run pipelines/    # in another: the engine
   {cd}ls data/                    # a new file every five seconds

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from bindings.manifest import ComponentType
@@ -25,7 +25,7 @@ NAMES = {
     "env": "The environment variables that `spec.env` lists.",
     "now": "The time, in UTC: `now.isoformat()`, `now.strftime('%Y-%m-%d')`.",
 }
-"""The names in every expression (`engine.expressions.NAMES`) and what they are."""
+"""The names in every expression (`engine.grammar.NAMES`) and what they are."""
 
 
 def topics() -> Mapping[str, Callable[[], Page]]:
@@ -35,6 +35,26 @@ def topics() -> Mapping[str, Callable[[], Page]]:
         **{name: partial(page_of_type, name) for name in sorted(component_types())},
         **{code: partial(page_of_code, code) for code in sorted(CODES)},
     }
+
+
+def fields() -> Mapping[str, Callable[[], Page]]:
+    """The page of each field of a definition, by its name alone."""
+    places: dict[str, list[tuple[str, Field]]] = {}
+    for topic in (*KINDS, *sorted(component_types())):
+        for field in _fields(schema_of(topic)):
+            places.setdefault(field.name.rpartition(".")[2].removesuffix("[]"), []).append((topic, field))
+    return {name: partial(page_of_field, name, found) for name, found in places.items()}
+
+
+def page_of_field(name: str, places: Sequence[tuple[str, Field]]) -> Page:
+    """Every place that the field has, and the fields within it."""
+    blocks: list[Block] = []
+    for topic, field in places:
+        within = [
+            part for part in _fields(schema_of(topic)) if part.name.startswith((f"{field.name}.", f"{field.name}[]."))
+        ]
+        blocks += [Heading(f"In {topic}"), Fields([field, *within])]
+    return Page(f"the field {name}", blocks)
 
 
 def contents() -> Page:
@@ -48,6 +68,7 @@ def contents() -> Page:
             *(Heading("Kinds of documents"), Terms(kinds)),
             *(Heading("Component types"), Terms(types)),
             *(Heading("Codes of errors and warnings"), Terms(codes)),
+            Text("A field of a definition has a page as well: `jackfield explain retry`."),
         ],
     )
 
@@ -95,9 +116,9 @@ def _sections(schema: Schema) -> Iterator[Block]:
         yield Heading("spec")
         yield Fields(simple)
     for name, field in parts.items():
-        mark = "[]" if "items" in field else ""
-        yield Heading(f"spec.{name}{mark}")
-        for part in _within(field):
+        parts_within = list(_within(field))
+        yield Heading(f"spec.{name}{parts_within[0][0]}")
+        for _, part in parts_within:
             about = (field.get("description", ""), part.get("description", ""))
             yield from (Text(text) for text in dict.fromkeys(about) if text)
             yield Fields(list(_fields(part)))
@@ -122,15 +143,19 @@ def _fields(schema: Schema, required: Mapping[str, str] | None = None, prefix: s
             description=field.get("description", ""),
             example="" if example in (default, field.get("const")) else example,
         )
-        for part in _within(field):
-            yield from _fields(part, prefix=f"{prefix}{name}{'[]' if 'items' in field else ''}.")
+        for mark, part in _within(field):
+            yield from _fields(part, prefix=f"{prefix}{name}{mark}.")
 
 
-def _within(field: Schema) -> Iterator[Schema]:
-    """The mappings that a field can be, or can have as items."""
-    for part in (field, *field.get("anyOf", ()), field.get("items", {})):
+def _within(field: Schema, mark: str = "") -> Iterator[tuple[str, Schema]]:
+    """The mappings that a field can be, or can hold as items (`[]`) or by any name (`.*`)."""
+    for part in (field, *field.get("anyOf", ())):
         if "properties" in part:
-            yield part
+            yield mark, part
+        if "items" in part:
+            yield from _within(part["items"], f"{mark}[]")
+        if isinstance(part.get("additionalProperties"), dict):
+            yield from _within(part["additionalProperties"], f"{mark}.*")
 
 
 def _importance(field: Field) -> tuple[bool, bool]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import date
+from functools import lru_cache
 
 from engine.errors import Permanent
 from engine.event import Attribute
@@ -26,6 +27,7 @@ _TIME = re.compile(
 )
 
 
+@lru_cache(maxsize=256)  # the events of a batch have one time
 def _is_timestamp(text: str) -> bool:
     match = _TIME.fullmatch(text)
     try:

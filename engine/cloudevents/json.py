@@ -9,11 +9,12 @@ import base64
 import codecs
 import json
 import re
+from json.encoder import encode_basestring
 from typing import Any, NoReturn
 
 from engine.cloudevents.attributes import validate
 from engine.errors import Permanent
-from engine.event import JSON_TYPE, Event, is_json, is_text
+from engine.event import JSON_TYPE, Event, flat_json, is_json, is_text
 
 # Without its search for circles, which parsed JSON cannot have, it is quicker; a circle would be a RecursionError.
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False)
@@ -25,7 +26,8 @@ def encode_one(event: Event) -> bytes:
 
     JSON data keeps the bytes it has. Text becomes a string, anything else base64.
     """
-    attributes = _dump(dict(event.attributes))
+    # Half a surrogate pair has no UTF-8; a backslash escape is how JSON writes it.
+    attributes = flat_json(event.attributes, encode_basestring).encode("utf-8", "backslashreplace")
     data = event.data
     if data is None:
         return attributes

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bindings.manifest import ComponentType
+from bindings.metadata import Metadata
 from engine.definitions import shape
 from engine.definitions.definition import Definition
 from engine.definitions.diagnostic import Diagnostic
 from engine.definitions.document import Document
 from engine.definitions.language import template_error
-from engine.definitions.metadata import Entry, Path, entries_of_list, entries_of_mapping, repeated, secret_names
+from engine.definitions.metadata import (
+    Entry,
+    Path,
+    canonical_names,
+    entries_of_list,
+    entries_of_mapping,
+    repeated,
+    secret_names,
+)
 from engine.definitions.settings import Resolved, build
 from engine.definitions.uses import ComponentUse
 from engine.environment import belongs_to_engine
@@ -47,12 +57,23 @@ class Binding:
             if wrong is not None:
                 yield wrong
                 del values[entry.name]
-        yield from shape.validate_metadata(self.document, self.manifest, values, places, self.path)
+        badly_shaped = shape.validate_metadata(self.document, self.manifest, values, places, self.path)
+        yield from badly_shaped
+        if badly_shaped:
+            yield from self._check_beside(values, badly_shaped)
 
-    def check_values(self, resolved: Resolved) -> Iterator[Diagnostic]:
-        """What the type's own validators say of the values."""
-        yield from resolved.diagnostics
-        yield from build(self.document, self.manifest, self.entries, resolved.values, self.path)[1]
+    def _check_beside(self, values: Mapping[str, Any], wrong: Sequence[Diagnostic]) -> Iterator[Diagnostic]:
+        """What the type's own validators say of the values whose shape is right."""
+        known = set(canonical_names(self.manifest.metadata).values())
+        right = {name: value for name, value in values.items() if name in known}
+        told = {diagnostic.span for diagnostic in wrong} | {self.document.span(self.path, key=True)}
+        found = build(self.document, self.manifest, self.entries, right, self.path)[1]
+        return (diagnostic for diagnostic in found if diagnostic.span not in told)
+
+    def check_values(self, resolved: Resolved) -> tuple[Metadata | None, list[Diagnostic]]:
+        """The settings, or what the type's own validators say of the values."""
+        settings, wrong = build(self.document, self.manifest, self.entries, resolved.values, self.path)
+        return settings, [*resolved.diagnostics, *wrong]
 
     def check_requirements(self, uses: Iterable[ComponentUse]) -> Iterator[Diagnostic]:
         """What is missing for the directions in which it is used."""
@@ -63,12 +84,6 @@ class Binding:
                 if name not in given:
                     given.add(name)  # once is enough
                     yield self._missing(name, use)
-
-    def secret_lines(self) -> Iterator[tuple[str, int]]:
-        """The lines, by file and number, in which a secret stands in the clear."""
-        for path in self.clear_secrets():
-            span = self.document.span(path)
-            yield from ((span.file, line) for line in range(span.line, span.end_line + 1))
 
     def clear_secrets(self) -> Iterator[Path]:
         """The paths of the secrets that stand in the clear."""

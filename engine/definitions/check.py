@@ -6,21 +6,30 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
+from bindings.manifest import ComponentType
+from bindings.metadata import Metadata
 from engine.clock import SystemClock
 from engine.definitions.app import App
 from engine.definitions.bindings import Binding, component_binding, inline_binding
+from engine.definitions.cases import check_tests
+from engine.definitions.clear_secrets import check_secrets
 from engine.definitions.component import Component
 from engine.definitions.definition import Definition
-from engine.definitions.diagnostic import Diagnostic
+from engine.definitions.diagnostic import Diagnostic, Span
+from engine.definitions.document import Step
 from engine.definitions.findings import Findings
 from engine.definitions.folder import Folder, Located
+from engine.definitions.meaning import check_meaning
 from engine.definitions.model import Model, SecretKeyRef
 from engine.definitions.names import names_of
 from engine.definitions.pipeline import Pipeline
+from engine.definitions.places import Place, check_loops, place_of
 from engine.definitions.references import References, check_use
+from engine.definitions.resiliency_check import check_resiliency
 from engine.definitions.schema_files import SchemaFiles
 from engine.definitions.settings import resolve, written
 from engine.definitions.source import Source
@@ -63,6 +72,10 @@ async def check(folder: Folder, *, secrets: bool = True, schemas: Mapping[Path, 
         await checker.check_apps()
         checker.check_pipelines()
         checker.check_subscriptions()
+        checker.check_tests()
+        checker.check_resiliencies()
+        checker.check_loops()
+        checker.check_secrets()
     finally:
         await checker.secrets.close()
     return checker.report()
@@ -81,8 +94,11 @@ class _Checker:
         for definition, diagnostic in repeated:
             self._found.add(definition, [diagnostic])
         self._bindings: dict[Definition, Binding] = {}
+        self._names = names
         self._references = References(names, self._found, self._bindings)
         self._schema_files = SchemaFiles(schemas)
+        self._settings: dict[str, Metadata | None] = {}  # by the names of bindings
+        self._clear_secrets: dict[Definition, list[tuple[Step, ...]]] = defaultdict(list)
         self._secret_lines: set[tuple[str, int]] = set()
         self._stores: dict[str, Located[Component]] = {}
         self.secrets = Secrets(self._stores, None, SystemClock())
@@ -100,7 +116,7 @@ class _Checker:
                 self._found.add(component, [binding])
             elif binding is not None:
                 self._bindings[component] = binding
-                self._secret_lines.update(binding.secret_lines())
+                self._note_secrets(component, binding)
                 self._found.add(component, binding.check())
                 self._found.add(component, binding.check_requirements(uses[component.name]))
         for component in sorted(self._bindings, key=self._dependence):
@@ -120,7 +136,9 @@ class _Checker:
             secrets = self.secrets if self._with_secrets else None
             store = str(component.document.get(store_path) or "")
             resolved = await resolve(component.document, binding.entries, store, secrets)
-            self._found.add(component, binding.check_values(resolved))
+            settings, wrong = binding.check_values(resolved)
+            self._found.add(component, wrong)
+            self._settings[component.name] = settings
         if binding.manifest.secret_store is not None and self._found.first_error(component) is None:
             await self._check_store(component, binding)
 
@@ -154,6 +172,20 @@ class _Checker:
         for subscription in self._kinds["Subscription"]:
             self._found.add(subscription, self._references.check_pubsub(subscription.document))
 
+    def check_tests(self) -> None:
+        components = self._names.of_kind("Component")
+        for test in self._kinds["PipelineTest"]:
+            self._found.add(test, self._references.check_pipeline(test.document, ("spec", "pipeline")))
+            pipeline = self._names.of_kind("Pipeline").get(str(test.spec.get("pipeline")))
+            if pipeline is not None and self._found.first_error(pipeline) is None:
+                manifest = self._type_of_input(pipeline)
+                runs_on_clock = manifest is not None and manifest.runs_on_clock
+                self._found.add(test, check_tests(test, pipeline, runs_on_clock, components))
+
+    def check_resiliencies(self) -> None:
+        for resiliency in self._kinds["Resiliency"]:
+            self._found.add(resiliency, check_resiliency(resiliency.document, self._names))
+
     def check_pipelines(self) -> None:
         for pipeline in self._kinds["Pipeline"]:
             for use in self._uses[pipeline]:
@@ -161,8 +193,21 @@ class _Checker:
             for app_use in app_uses(pipeline):
                 self._found.add(pipeline, self._references.check_app(app_use))
             self._found.add(pipeline, self._schema_files.check(pipeline))
+            schema_at = partial(self._schema_files.sound, pipeline)
+            self._found.add(pipeline, check_meaning(pipeline, self._type_of_input(pipeline), schema_at))
             if self._with_secrets:
                 self._found.add(pipeline, _check_environment(pipeline))
+
+    def _type_of_input(self, pipeline: Definition) -> ComponentType | None:
+        use = next((use for use in self._uses[pipeline] if use.direction == "input"), None)
+        binding = self._binding_of(use) if use is not None else None
+        return binding.manifest if isinstance(binding, Binding) else None
+
+    def _binding_of(self, use: ComponentUse) -> Binding | Diagnostic | None:
+        if not isinstance(use.binding, str):
+            return inline_binding(use.document, use.path)
+        component = self._names.of_kind("Component").get(use.binding)
+        return self._bindings.get(component) if component is not None else None
 
     def _check_use(self, use: ComponentUse) -> Iterable[Diagnostic]:
         if isinstance(use.binding, str):
@@ -174,10 +219,43 @@ class _Checker:
         if isinstance(binding, Diagnostic):
             yield binding
         elif binding is not None:
-            self._secret_lines.update(binding.secret_lines())
+            self._note_secrets(use.pipeline, binding)
             wrong = [*binding.check(), *binding.check_requirements([use])]
-            yield from wrong or binding.check_values(written(use.document, binding.entries))
+            if not wrong:
+                self._settings[use.name], wrong = binding.check_values(written(use.document, binding.entries))
+            yield from wrong
             yield from check_use(use, binding)
+            yield from self._references.check_name_in_place(use, binding.manifest)
+
+    def check_loops(self) -> None:
+        """Of the pipelines that can run."""
+        uses = {pipeline: found for pipeline, found in self._uses.items() if self._is_good(pipeline)}
+        for pipeline, diagnostic in check_loops(uses, self._place_of):
+            self._found.add(pipeline, [diagnostic])
+
+    def _place_of(self, use: ComponentUse) -> Place | None:
+        binding = self._binding_of(use)
+        if not isinstance(binding, Binding):
+            return None
+        adds = use.operation in (None, binding.manifest.default_operation)
+        settings = self._settings.get(use.name)
+        return place_of(binding.manifest, settings, use.name) if adds or use.direction == "input" else None
+
+    def check_secrets(self) -> None:
+        for definition in self._folder.definitions:
+            found = list(check_secrets(definition.document, self._clear_secrets.get(definition, ())))
+            self._found.add(definition, found)
+            for diagnostic in found:
+                self._hide(diagnostic.span)
+
+    def _note_secrets(self, definition: Definition, binding: Binding) -> None:
+        for path in binding.clear_secrets():
+            self._clear_secrets[definition].append(path)
+            self._hide(binding.document.span(path))
+
+    def _hide(self, span: Span) -> None:
+        """Its lines are not shown."""
+        self._secret_lines.update((span.file, line) for line in range(span.line, span.end_line + 1))
 
     def report(self) -> Report:
         files = (diagnostic for file in self._folder.files.values() for diagnostic in file.diagnostics)
@@ -211,6 +289,6 @@ class _Checker:
 def _check_environment(pipeline: Definition) -> Iterator[Diagnostic]:
     listed = pipeline.spec.get("env")
     for index, name in enumerate(listed if isinstance(listed, list) else ()):
-        if isinstance(name, str) and "=" not in name and name not in os.environ:
+        if isinstance(name, str) and name.isidentifier() and name not in os.environ:
             message = f"the environment variable {name} is not set, and will be an empty text"
             yield pipeline.document.warning("W401", message, ("spec", "env", index), f"export {name}=…")

@@ -63,16 +63,6 @@ class Subscription(DaprModel):
     scopes: _Scopes = Field(default_factory=list)
 
 
-class Resiliency(DaprModel):
-    """Time-outs, retries and circuit breakers, and what they are for."""
-
-    api_version: Literal["dapr.io/v1alpha1"]
-    kind: Literal["Resiliency"]
-    metadata: DaprMeta
-    spec: dict[str, Any] = Field(examples=[{"policies": {"timeouts": {"short": "5s"}}}])
-    scopes: _Scopes = Field(default_factory=list)
-
-
 class Configuration(DaprModel):
     """The settings of a Dapr sidecar."""
 

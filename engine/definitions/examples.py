@@ -100,6 +100,41 @@ spec:
   maxConcurrency: 32
   maxResponseSize: 4Mi
 """,
+    "PipelineTest": """\
+apiVersion: jackfield/v1
+kind: PipelineTest
+metadata:
+  name: thumbnails
+spec:
+  pipeline: thumbnails
+  env: {REGION: eu}
+  apps: # what the apps answer, by their paths
+    thumbnailer:
+      /thumbnails: [{data: {key: "{{ data.key }}", width: 64, image: ...}}]
+  tests:
+    - name: every picture of an album becomes a thumbnail
+      events:
+        - attributes: {datacontenttype: application/json}
+          metadata: {key: cats.json, etag: "1"}
+          data: {tenant: shop, pictures: [{key: a.jpg, size: 9}, {key: b.jpg, size: 7}]}
+      expect:
+        outputs:
+          - {binding: thumbnails, metadata: {fileName: thumb/a.jpg}}
+          - {binding: thumbnails, metadata: {fileName: thumb/b.jpg}}
+        outcomes: [done]
+
+    - name: an app that is away is waited for
+      events:
+        - metadata: {key: cats.json, etag: "1"}
+          data: {tenant: shop, pictures: [{key: a.jpg, size: 9}]}
+      apps:
+        thumbnailer:
+          /thumbnails: [refused, 503, {data: {key: a.jpg, width: 64, image: ...}}]
+      expect:
+        calls:
+          - {app: thumbnailer, path: /thumbnails, times: 3}
+        outcomes: {done: 1}
+""",
     "Component": """\
 apiVersion: dapr.io/v1alpha1
 kind: Component
@@ -143,9 +178,20 @@ metadata:
   name: resiliency
 spec:
   policies:
+    timeouts:
+      short: 5s
     retries:
       often: {policy: constant, duration: 5s, maxRetries: 10}
+      patient:
+        policy: exponential
+        maxInterval: 60s
+        maxRetries: -1 # without end
+        matching: {httpStatusCodes: "429,500-599"}
+    circuitBreakers:
+      careful: {trip: consecutiveFailures >= 5, timeout: 30s}
   targets:
+    apps:
+      thumbnailer: {timeout: short, retry: patient, circuitBreaker: careful}
     components:
       orders-api:
         outbound: {retry: often}

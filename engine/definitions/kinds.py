@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from engine.definitions.app import App
 from engine.definitions.component import Component
-from engine.definitions.dapr import Configuration, HTTPEndpoint, Resiliency, Subscription
+from engine.definitions.dapr import Configuration, HTTPEndpoint, Subscription
 from engine.definitions.diagnostic import Diagnostic
 from engine.definitions.document import Document
 from engine.definitions.model import Model
 from engine.definitions.pipeline import Pipeline
+from engine.definitions.pipeline_test import PipelineTest
+from engine.definitions.resiliency import Resiliency
 from engine.suggest import close_match
 
 
@@ -30,8 +32,9 @@ KINDS = {
     for kind in (
         Kind("Pipeline", Pipeline, ("jackfield/v1",)),
         Kind("App", App, ("jackfield/v1",)),
+        Kind("PipelineTest", PipelineTest, ("jackfield/v1",)),
         Kind("Component", Component, (_DAPR,)),
-        Kind("Resiliency", Resiliency, (_DAPR,), applied=False),
+        Kind("Resiliency", Resiliency, (_DAPR,)),
         Kind("Configuration", Configuration, (_DAPR,), applied=False),
         Kind("HTTPEndpoint", HTTPEndpoint, (_DAPR,), applied=False),
         Kind("Subscription", Subscription, (_DAPR, "dapr.io/v2alpha1"), applied=False),

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
-from typing import Any, TypeAlias
+from dataclasses import replace
+from typing import Any
+
+from jinja2 import nodes
 
 from engine.cloudevents import validate
 from engine.definitions.diagnostic import Diagnostic
-from engine.definitions.document import Document, Step
-from engine.definitions.expression_errors import explained
+from engine.definitions.document import Document
+from engine.definitions.parsed import Parsed, Path, parsed, templates
 from engine.environment import belongs_to_engine
 from engine.errors import Permanent
-from engine.expressions import ExpressionError, compile_expression, compile_template
+from engine.expression_errors import ExpressionError
 from engine.suggest import close_match
-
-Path: TypeAlias = tuple[Step, ...]
 
 _TEMPLATE = re.compile(r"\{[{%].*?[%}]\}", re.DOTALL)
 _ENV_USE = re.compile(  # or a text in quotes, which may look like one
@@ -41,6 +41,7 @@ def check(document: Document) -> list[Diagnostic]:
         diagnostics += _check_expression(document, path, text, bare, known)
     diagnostics += _check_attributes(document, spec)
     diagnostics += _check_requests(document, spec)
+    diagnostics += _check_order(document, spec)
     diagnostics += _check_parking(document, _mapping(spec.get("delivery")))
     diagnostics += check_settled(document)
     return diagnostics
@@ -48,16 +49,16 @@ def check(document: Document) -> list[Diagnostic]:
 
 def _expressions(spec: Mapping[str, Any]) -> Iterator[tuple[Path, str, bool]]:
     """Every text that is an expression or a template: its path, itself, and whether it is written without braces."""
-    yield from _templates(spec.get("event"), ("spec", "event"))
+    yield from _all_templates(spec.get("event"), ("spec", "event"))
     for index, step in _items(spec, "steps"):
         path: Path = ("spec", "steps", index)
         for field in ("filter", "split"):
             if isinstance(step.get(field), str):
                 yield (*path, field), step[field], True
-        yield from _templates(step.get("transform"), (*path, "transform"))
+        yield from _all_templates(step.get("transform"), (*path, "transform"))
         call = _mapping(step.get("call"))
         for field in ("path", "headers"):
-            yield from _templates(call.get(field), (*path, "call", field))
+            yield from _all_templates(call.get(field), (*path, "call", field))
     delivery = _mapping(spec.get("delivery"))
     for path, text in (
         (("spec", "delivery", "orderBy"), delivery.get("orderBy")),
@@ -66,51 +67,39 @@ def _expressions(spec: Mapping[str, Any]) -> Iterator[tuple[Path, str, bool]]:
         if isinstance(text, str):
             yield path, text, True
     where = _mapping(delivery.get("deadLetter"))
-    yield from _templates(where.get("metadata"), ("spec", "delivery", "deadLetter", "metadata"))
+    yield from _all_templates(where.get("metadata"), ("spec", "delivery", "deadLetter", "metadata"))
     for index, output in _items(spec, "outputs"):
         path = ("spec", "outputs", index)
         if isinstance(output.get("when"), str):
             yield (*path, "when"), output["when"], True
         for field in ("data", "metadata"):
-            yield from _templates(output.get(field), (*path, field))
+            yield from _all_templates(output.get(field), (*path, field))
 
 
-def _templates(value: Any, path: Path) -> Iterator[tuple[Path, str, bool]]:
-    if isinstance(value, str):
-        yield path, value, False
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from _templates(item, (*path, key))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _templates(item, (*path, index))
-
-
-@lru_cache(maxsize=50_000)
-def _names(text: str, bare: bool) -> frozenset[str] | ExpressionError:
-    """What an expression reads, or why it is none. Definitions repeat each other, and parsing is what takes time."""
-    try:
-        compiled = compile_expression(text) if bare else compile_template(text)
-    except ExpressionError as error:
-        return explained(text, bare, error)
-    return frozenset() if isinstance(compiled, str) else compiled.names
+def _all_templates(value: Any, path: Path) -> Iterator[tuple[Path, str, bool]]:
+    return ((place, text, False) for place, text in templates(value, path))
 
 
 def _check_expression(
     document: Document, path: Path, text: str, bare: bool, listed: frozenset[str] | None
 ) -> Iterator[Diagnostic]:
-    names = _names(text, bare)
-    if isinstance(names, ExpressionError):
-        span = document.text_span(path, names.offset, names.length)
-        yield document.source.error("E401", str(names), span, names.hint)
-    elif "env" in names and listed is not None:
-        for found in _variables(text, bare):
-            name = found[1] or found[2]
+    found = parsed(text, bare)
+    if isinstance(found, ExpressionError):
+        span = document.text_span(path, found.offset, found.length)
+        yield document.source.error("E401", str(found), span, found.hint)
+    elif found is not None and "env" in found.names and listed is not None:
+        for variable in _variables(text, bare):
+            name = variable[1] or variable[2]
             if name not in listed:
-                span = document.text_span(path, found.start(), len(found[0]))
+                span = document.text_span(path, variable.start(), len(variable[0]))
                 message = f"the environment variable {name!r} is not listed in `spec.env`"
                 hint = close_match(name, listed) or f"add it there: `env: [{', '.join([*sorted(listed), name])}]`"
                 yield document.source.error("E402", message, span, hint)
+
+
+def check_text(document: Document, path: Path, text: str, bare: bool) -> Iterator[Diagnostic]:
+    """What is wrong with an expression (`bare`) or a template that is written outside of a pipeline."""
+    return _check_expression(document, path, text, bare, None)
 
 
 def _variables(text: str, bare: bool) -> Iterator[re.Match[str]]:
@@ -170,16 +159,31 @@ def _check_requests(document: Document, spec: Mapping[str, Any]) -> Iterator[Dia
 
 def _check_request_of_batch(document: Document, call: Mapping[str, Any], path: Path) -> Iterator[Diagnostic]:
     for field in ("path", "headers"):
-        for place, text, _ in _templates(call.get(field), (*path, field)):
-            names = _names(text, False)
-            if isinstance(names, ExpressionError) or not names & _OF_ONE_EVENT:
-                continue
-            name = sorted(names & _OF_ONE_EVENT)[0]
-            found = re.search(rf"(?<![\w.]){name}\b", text)
-            span = document.text_span(place, found.start() if found else 0, len(name))
-            message = f"{name!r} differs from event to event, and this request is one for many of them"
-            hint = "leave out `batch`, or use only `env` and `now` here"
-            yield document.source.error("E406", message, span, hint)
+        for place, text in templates(call.get(field), (*path, field)):
+            found = parsed(text, False)
+            names = found.tree.find_all(nodes.Name) if isinstance(found, Parsed) else ()
+            name = next((name for name in names if name.name in _OF_ONE_EVENT), None)
+            if name is not None:
+                span = document.text_span(place, name.lineno, len(name.name))
+                message = f"{name.name!r} differs from event to event, and this request is one for many of them"
+                hint = "leave out `batch`, or use only `env` and `now` here"
+                yield document.source.error("E406", message, span, hint)
+
+
+def _check_order(document: Document, spec: Mapping[str, Any]) -> Iterator[Diagnostic]:
+    """A warning where a split puts side by side what `orderBy` keeps in order."""
+    delivery = _mapping(spec.get("delivery"))
+    kinds = [kind for _, step in _items(spec, "steps") for kind in step]
+    if delivery.get("orderBy") is None or delivery.get("concurrency") == 1 or "split" not in kinds:
+        return
+    if spec.get("outputs") or "call" in kinds[kinds.index("split") :]:
+        message = "the events that `split` makes of one message are delivered in no order"
+        hint = "put them into a queue, and read that with `orderBy`; or write `concurrency: 1`"
+        split: Path = next(
+            ("spec", "steps", index, "split") for index, step in _items(spec, "steps") if "split" in step
+        )
+        told = document.warning("W404", message, ("spec", "delivery", "orderBy"), hint)
+        yield replace(told, related=document.span(split), related_message="the `split` is here")
 
 
 def _check_parking(document: Document, delivery: Mapping[str, Any]) -> Iterator[Diagnostic]:

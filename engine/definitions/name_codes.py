@@ -45,8 +45,8 @@ right:
     "E203": (
         "an apiVersion that is not that of the kind",
         """\
-Pipeline and App are jackfield/v1; Component and the other kinds of Dapr are dapr.io/v1alpha1, and a Subscription may be
-dapr.io/v2alpha1.
+Pipeline, App and PipelineTest are jackfield/v1; Component and the other kinds of Dapr are dapr.io/v1alpha1, and a
+Subscription may be dapr.io/v2alpha1.
 
 wrong:
   apiVersion: jackfield/v1
@@ -108,6 +108,47 @@ wrong:
 right:
   input:
     binding: orders # and a Component of this name
+""",
+    ),
+    "W430": (
+        "a target that nothing in the folder has",
+        """\
+The Resiliency names an app or a component that this folder does not define. In another project it may have one; here
+nothing uses the target.
+""",
+    ),
+    "W431": (
+        "a part of a Resiliency that has no effect here",
+        """\
+Targets of actors have no effect because there are no actors yet, and a Resiliency with `scopes` is for the calls of the
+apps that it names: pipelines use those without scopes.
+""",
+    ),
+    "E430": (
+        "a policy that the Resiliency does not define",
+        """\
+Targets name policies of the same document.
+
+wrong:
+  policies: {retries: {patient: {maxRetries: 10}}}
+  targets: {apps: {shop: {retry: pateint}}}
+
+right:
+  policies: {retries: {patient: {maxRetries: 10}}}
+  targets: {apps: {shop: {retry: patient}}}
+""",
+    ),
+    "E431": (
+        "a trip that cannot be evaluated",
+        """\
+`trip` is a CEL expression over `requests`, `totalSuccesses`, `totalFailures`, `consecutiveSuccesses` and
+`consecutiveFailures`; the package cel-python evaluates it (pip install 'jackfield[dapr]').
+
+wrong:
+  trip: failures > 5
+
+right:
+  trip: consecutiveFailures > 5
 """,
     ),
     "E301": (

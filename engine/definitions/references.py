@@ -14,7 +14,7 @@ from engine.definitions.findings import Findings
 from engine.definitions.metadata import Path
 from engine.definitions.names import Names
 from engine.definitions.uses import AppUse, ComponentUse
-from engine.suggest import close_match
+from engine.suggest import close_match, slip_of
 
 
 class References:
@@ -49,6 +49,17 @@ class References:
         else:
             yield from self._broken(app, use.document, use.path)
 
+    def check_pipeline(self, document: Document, path: Path) -> Iterator[Diagnostic]:
+        """The pipeline that a test names."""
+        name = document.get(path)
+        if not isinstance(name, str):
+            return
+        pipeline = self._names.of_kind("Pipeline").get(name)
+        if pipeline is None:
+            yield self._names.unknown("Pipeline", name, document, path)
+        else:
+            yield from self._broken(pipeline, document, path)
+
     def check_pubsub(self, document: Document) -> Iterator[Diagnostic]:
         """The pub/sub component of a Subscription."""
         path = ("spec", "pubsubname")
@@ -77,6 +88,19 @@ class References:
         if binding is None or binding.manifest.secret_store is None:
             yield document.error("E501", f"{name!r} is {component.spec.get('type')}, and no secret store", path)
 
+    def check_name_in_place(self, use: ComponentUse, manifest: ComponentType) -> Iterator[Diagnostic]:
+        """The name that a binding written in place gets: what it keeps in the store, or its webhook, goes by it."""
+        component = self._names.of_kind("Component").get(use.name)
+        if component is not None and component.spec.get("type") == manifest.name:
+            yield use.document.error(
+                "E307",
+                f"written in place here it is called {use.name!r}, and a component of that type has this name",
+                use.path,
+                "give the component another name",
+                related=component.document.span(("metadata", "name")),
+                related_message="the component is here",
+            )
+
     def _broken(self, definition: Definition, document: Document, path: Path) -> Iterator[Diagnostic]:
         place = self._findings.first_error(definition)
         if place is not None:
@@ -104,6 +128,7 @@ def check_use(use: ComponentUse, binding: Binding) -> Iterator[Diagnostic]:
     yield from wrong
     if not wrong and use.direction == "output":
         yield from _check_operation(use, binding.manifest)
+        yield from _check_metadata(use, binding.manifest)
 
 
 def _check_direction(use: ComponentUse, binding: Binding) -> Iterator[Diagnostic]:
@@ -135,3 +160,16 @@ def _check_operation(use: ComponentUse, manifest: ComponentType) -> Iterator[Dia
         return
     hint = f"{close_match(operation, known)} The operations are {', '.join(known)}".strip()
     yield use.document.error("E306", f"{manifest.name} has no operation {operation!r}", path, hint)
+
+
+def _check_metadata(use: ComponentUse, manifest: ComponentType) -> Iterator[Diagnostic]:
+    """A warning for a key that is nearly one that the type knows: a key that it does not know is without effect."""
+    path = (*use.path[:-1], "metadata")
+    given, known = use.document.get(path), manifest.output_metadata
+    if not isinstance(given, dict) or any("<" in key for key in known):
+        return
+    for name in given:
+        meant = slip_of(name, known) if name not in known else None
+        if meant is not None:
+            message = f"an operation of {manifest.name} takes no metadata {name!r}, and goes on without it"
+            yield use.document.warning("W302", message, (*path, name), f"did you mean {meant!r}?", key=True)

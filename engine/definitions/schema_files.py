@@ -33,6 +33,8 @@ class SchemaFiles:
     def __init__(self, given: Mapping[Path, Source]) -> None:
         self.sources: dict[Path, Source] = dict(given)
         self._found: dict[Path, list[Diagnostic]] = {}
+        self._loaded: dict[Path, Any] = {}
+        self._sound: dict[tuple[Definition, int], Any] = {}
 
     def check(self, pipeline: Definition) -> Iterator[Diagnostic]:
         """What is wrong with the schemas of one pipeline; errors in a schema file are at their place in that file."""
@@ -40,25 +42,34 @@ class SchemaFiles:
         for index, step in enumerate(steps if isinstance(steps, list) else ()):
             schema = step.get("validate") if isinstance(step, dict) else None
             path = ("spec", "steps", index, "validate")
+            found: list[Diagnostic] = []
             if isinstance(schema, str):
-                yield from self._check_file(pipeline.document, path, schema)
+                schema, found = self._of_file(pipeline.document, path, schema)
             elif isinstance(schema, dict):
-                yield from _check_schema(pipeline.document, path)
+                found = list(_check_schema(pipeline.document, path))
+            if not found:
+                self._sound[pipeline, index] = schema
+            yield from found
 
-    def _check_file(self, document: Document, path: Sequence[Step], name: str) -> Iterator[Diagnostic]:
+    def sound(self, pipeline: Definition, step: int) -> Any:
+        """The schema of a step that has been checked; None where there is none, or an error in it."""
+        return self._sound.get((pipeline, step))
+
+    def _of_file(self, document: Document, path: Sequence[Step], name: str) -> tuple[Any, list[Diagnostic]]:
         file = schema_path(document, name)
         if file not in self.sources and not os.path.isfile(file):  # unlike Path's, it takes any text
             message = f"{name!r} is a folder" if os.path.isdir(file) else f"there is no file {name!r}"
-            yield document.error("E508", message, path, _files_near(file))
-            return
+            return None, [document.error("E508", message, path, _files_near(file))]
         if file not in self._found:
             self._found[file] = list(self._read(file))
-        yield from self._found[file]
-        if self._found[file]:
-            place = self._found[file][0].span
-            yield document.error(
-                "E303", f"the schema {name!r} has an error", path, related=place, related_message="the error is here"
-            )
+        found = self._found[file]
+        if not found:
+            if file not in self._loaded:
+                self._loaded[file] = load_schema(self.sources[file])
+            return self._loaded[file], []
+        message = f"the schema {name!r} has an error"
+        refused = document.error("E303", message, path, related=found[0].span, related_message="the error is here")
+        return None, [*found, refused]
 
     def _read(self, file: Path) -> Iterator[Diagnostic]:
         source = self.sources.get(file) or read_source(file)

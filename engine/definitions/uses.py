@@ -29,6 +29,13 @@ class ComponentUse:
     def document(self) -> Document:
         return self.pipeline.document
 
+    @property
+    def name(self) -> str:
+        """The component's name; for one written in place, what the engine calls it (engine/resolver.py)."""
+        if isinstance(self.binding, str):
+            return self.binding
+        return "-".join([self.pipeline.name, *(str(part) for part in self.path[1:-1])])
+
 
 @dataclass(frozen=True, slots=True)
 class AppUse:

@@ -14,7 +14,8 @@ import aiohttp
 from bindings.contract import Clock, Received, Settled
 from bindings.metadata import Metadata
 from bindings.store import DeadLetter, Store
-from engine.builder import Assembly, Builder
+from engine.assembly import Assembly, Part
+from engine.builder import Builder
 from engine.components import Components, Use
 from engine.dead_letters import DeadLetters
 from engine.definitions.app import App
@@ -87,13 +88,8 @@ async def make_plan(
     record = Record()
     observer = _Ends(plan, record)
     session, components = RecordingSession(record), RecordingComponents(record)
-    builder = Builder(
-        cast(Store, _NoStore()),
-        clock,
-        cast(aiohttp.ClientSession, session),
-        cast(Components, components),
-        observer,
-        _Unresolved,
+    builder = _PlanBuilder(
+        cast(Store, _NoStore()), clock, cast(aiohttp.ClientSession, session), cast(Components, components), observer
     )
     async with contextlib.AsyncExitStack() as closing, builder.resolver(definitions) as resolver:
         assembly = Assembly(builder, pipeline, definitions, resolver, closing)
@@ -112,15 +108,21 @@ async def _flow(
     use = await resolver.binding(pipeline, ("spec", "input", "binding"), spec.input.binding)
     envelope = EnvelopeMaker(spec.event, use.name, use.manifest.name, surroundings.env)
     first = EachEvent("event", lambda passage: envelope.complete(passage, surroundings.clock.now()))
+    parts = [
+        Part(first),
+        *[await assembly.step(index, step) for index, step in enumerate(spec.steps)],
+        *[await assembly.output(index, output) for index, output in enumerate(spec.outputs)],
+    ]
     stages: list[Stage] = []
-    for stage in (first, *await assembly.stages()):
-        watched = Watched(stage, record, plan.history.append)
-        is_call = stage.name.endswith(".call")
+    for part in parts:
+        watched = Watched(part.stage, record, plan.history.append)
+        is_call = watched.name.endswith(".call")
         stages.append(_Answered(watched, record, answers.pop(0)) if is_call and answers else watched)
     name, store = pipeline.model.metadata.name, cast(Store, _NoStore())
-    output = await assembly.letter_output(spec.delivery)
+    output = await assembly.letter_output()
     letters = DeadLetters(name, plan.revision, store, surroundings.clock, output=output)
-    flow = Flow(name, plan.revision, stages, spec.delivery, letters, Counts(), observer, [None, *assembly.retries()])
+    rules = [part.rule for part in parts]
+    flow = Flow(name, plan.revision, stages, spec.delivery, letters, Counts(), observer, rules)
     flow.waits = observer
     return flow, envelope
 
@@ -157,6 +159,11 @@ class _Answered:
             return await self._call(batch)
         finally:
             self._record.answer = None
+
+
+class _PlanBuilder(Builder):
+    def resolver(self, definitions: Definitions) -> Resolver:
+        return _Unresolved(definitions, self._store, self._clock)
 
 
 class _Unresolved(Resolver):

@@ -24,12 +24,21 @@ class CallStage:
 
     waits = True
 
-    def __init__(self, name: str, call: Call, app: AppClient, named: NamedOutputs, surroundings: Surroundings) -> None:
+    def __init__(
+        self,
+        name: str,
+        call: Call,
+        app: AppClient,
+        named: NamedOutputs,
+        surroundings: Surroundings,
+        timeout: float | None = None,
+    ) -> None:
         self.name = name
         self._call = call
         self._app = app
         self._named = named
         self._surroundings = surroundings
+        self._timeout = timeout if timeout is not None else call.timeout
         self._path = compile_template(call.path)
         self._headers = compile_tree(call.headers) if call.headers else None
         self.batch = (call.batch or Batch()) if call.batch or call.mode == "batch" else None
@@ -75,7 +84,7 @@ class CallStage:
         if self._headers is not None:
             headers = {**headers, **_header_values(self._headers, scope)}
         started = self._surroundings.clock.now()
-        reply = await self._app.send(self._call.method, path, headers, body, self._call.timeout)
+        reply = await self._app.send(self._call.method, path, headers, body, self._timeout)
         took = (self._surroundings.clock.now() - started) * 1000
         events = f" with {count} events" if count > 1 else ""
         passage.notes.append(f"{self._app.name} {path}{events} {reply.status} in {took:.0f} ms")

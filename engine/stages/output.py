@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from bindings.contract import Operation, OutputBinding, Result
 from engine.definitions.pipeline import Output
-from engine.errors import EventError
+from engine.errors import EventError, TimedOut
 from engine.event import Event
 from engine.expressions import Tree, compile_expression, compile_tree, text_of
 from engine.passage import Passage
@@ -23,13 +24,21 @@ class OutputStage:
     waits = True
 
     def __init__(
-        self, name: str, key: str, output: Output, operation: str, binding: OutputBinding, surroundings: Surroundings
+        self,
+        name: str,
+        key: str,
+        output: Output,
+        operation: str,
+        binding: OutputBinding,
+        surroundings: Surroundings,
+        timeout: float | None = None,
     ) -> None:
         self.name = name
         self._key = key
         self._operation = operation
         self._binding = binding
         self._surroundings = surroundings
+        self._timeout = timeout
         self._when = compile_expression(output.when) if output.when is not None else None
         self._data: Tree | None = compile_tree(output.data) if "data" in output.model_fields_set else None
         self._metadata = compile_tree(output.metadata) if output.metadata else None
@@ -45,12 +54,21 @@ class OutputStage:
                     asked.append(index)
             except EventError as error:
                 verdicts[index] = error
-        results = await self._binding.invoke(operations) if operations else ()
+        results = await self._invoke(operations) if operations else ()
         for index, result in zip(asked, results, strict=True):
             verdicts[index] = result if isinstance(result, EventError) else batch[index].event
             if isinstance(result, Result) and result.landed:
                 batch[index].notes.append(result.landed)
         return verdicts
+
+    async def _invoke(self, operations: Sequence[Operation]) -> Sequence[Result | EventError]:
+        if self._timeout is None:
+            return await self._binding.invoke(operations)
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await self._binding.invoke(operations)
+        except TimeoutError as error:
+            raise TimedOut(f"{self.name} did not confirm within {self._timeout:g} s") from error
 
     def _operation_for(self, passage: Passage) -> Operation:
         scope = self._surroundings.scope(passage)

@@ -12,6 +12,7 @@ from engine.clock import VirtualClock
 from engine.dead_letters import DeadLetters
 from engine.deduplication import Deduplication
 from engine.definitions.pipeline import CircuitBreaker, Deduplicate, Delivery, Envelope, Retry
+from engine.endpoint import Endpoint
 from engine.envelope import EnvelopeMaker
 from engine.errors import EventError, JackfieldError
 from engine.event import Event
@@ -21,8 +22,9 @@ from engine.observer import Counts
 from engine.parking import Parking
 from engine.passage import Passage
 from engine.pipeline_run import PipelineRun
+from engine.retry import RetryRule
 from engine.stages.stage import EachEvent, Stage, Surroundings, Verdict
-from tests.bindings.fakes import MemoryStore
+from engine.testing.memory_store import MemoryStore
 
 Reply = Callable[[str], Verdict | None]
 """What a stage says of the event of an id; None lets it go on as it is."""
@@ -201,11 +203,13 @@ class Rig:
         probe_every: float = 5.0,
         key_of: KeyOf | None = None,
         deduplicate: Deduplicate | None = None,
-        retries: Sequence[Retry | None] = (),
+        rules: Sequence[RetryRule | None] = (),
         input: InputBinding | None = None,
         park: bool = False,
+        endpoints: Sequence[Endpoint | None] = (),
+        clock: VirtualClock | None = None,
     ) -> None:
-        self.clock = VirtualClock()
+        self.clock = clock or VirtualClock()
         self.input = Source()
         self.store = FlakyStore()
         self.counts = Counts()
@@ -226,7 +230,7 @@ class Rig:
             at = 1 if once is None else 2  # after the event is made, and its duplicates are ended
             stages = (*stages[:at], self.parking, *stages[at:])
         letters = DeadLetters("orders", "rev1", self.store, self.clock, self.parking if park else None)
-        flow = Flow("orders", "rev1", stages, delivery, letters, self.counts, self.journal, retries)
+        flow = Flow("orders", "rev1", stages, delivery, letters, self.counts, self.journal, rules, endpoints)
         self.run = PipelineRun(
             flow,
             input or self.input,

@@ -15,7 +15,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer, unused_port
 
 from engine.app import Answer, AppClient, without_password
-from engine.errors import DefinitionError, EventError, Permanent, Retryable, Unavailable
+from engine.errors import DefinitionError, EventError, Permanent, Retryable, TimedOut, Unavailable
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -272,7 +272,7 @@ async def test_app_that_hangs_is_retryable_after_the_time_limit(
     async with sending(*parts, then="hold") as url:
         with pytest.raises(Retryable, match=r"app shop did not answer within 0\.05 s") as caught:
             await post(AppClient(session, "shop", url), timeout=0.05)
-    assert type(caught.value) is Retryable
+    assert type(caught.value) is TimedOut
 
 
 BROKEN = {

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.breaker import Breaker
+from engine.breaker import Breaker, policy_of
 from engine.definitions.pipeline import CircuitBreaker
 from engine.errors import Retryable, Unavailable
 
@@ -11,7 +11,7 @@ AWAY = Unavailable("app answered 503")
 
 
 def breaker(failures: int = 3) -> Breaker:
-    return Breaker(CircuitBreaker(failures=failures, probe_every=5))
+    return Breaker(policy_of(CircuitBreaker(failures=failures, probe_every=5)))
 
 
 def opened() -> Breaker:

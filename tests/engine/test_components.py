@@ -13,7 +13,7 @@ from engine.clock import VirtualClock
 from engine.components import Components, Use, open_within
 from engine.errors import DefinitionError, EventError, NotReady, Retryable
 from engine.spool import Spool
-from tests.bindings.fakes import MemoryStore
+from engine.testing.memory_store import MemoryStore
 
 
 class Output:

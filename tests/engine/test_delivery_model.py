@@ -30,7 +30,7 @@ from engine.passage import Passage
 from engine.pipeline_run import PipelineRun
 from engine.replay import queue_name, replay
 from engine.stages.stage import EachEvent, Stage, Surroundings, Verdict
-from tests.bindings.fakes import MemoryStore
+from engine.testing.memory_store import MemoryStore
 from tests.engine.rig import Journal
 
 EVENTS = [f"{key}{number}" for key in "abc" for number in range(4)]

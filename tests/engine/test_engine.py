@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Any
 
+import aiohttp
 import pytest
 
 from bindings.contract import Operation, Result
 from bindings.memory.output import MemoryOutput
-from engine.clock import SystemClock
+from engine.clock import SystemClock, VirtualClock
 from engine.definitions.check import Definitions
 from engine.engine import Engine
-from engine.errors import DefinitionError, EventError
+from engine.errors import DefinitionError, EventError, NotReady
 from engine.server import LOOPBACK
-from tests.bindings.fakes import MemoryStore
+from engine.testing.memory_store import MemoryStore
+from tests.bindings.fakes import eventually
 from tests.engine.definitions.folders import component, documents, pipeline, report_of, write
 from tests.engine.rig import Journal
 
@@ -64,7 +67,7 @@ async def test_apply_starts_swaps_and_stops_what_changed_and_nothing_else(
     await engine.apply(await definitions(tmp_path, pipeline(name="a"), pipeline(name="b"), pipeline(name="c")))
     assert sorted(diary.lines) == ["started a", "started b", "started c"]
     diary.lines.clear()
-    changed = pipeline("  steps: [{filter: 'true'}]\n", name="b")
+    changed = pipeline("  steps: [{filter: event.id != ''}]\n", name="b")
     await engine.apply(await definitions(tmp_path, pipeline(name="a"), changed))
     assert sorted(diary.lines) == ["stopped c", "swapped b"]
     assert set(engine.counts) == {"a", "b", "c"}
@@ -125,14 +128,57 @@ async def test_pipeline_whose_stop_is_cancelled_is_stopped_with_the_engine(
     await engine.start()  # for the fixture, which stops it
 
 
-async def test_start_that_finds_no_port_closes_the_store(engine: Engine, diary: Diary) -> None:
-    closed = asyncio.Event()
+class Shop(MemoryStore):
+    """A store that does not open at once."""
 
-    class Store(MemoryStore):
-        async def close(self) -> None:
-            closed.set()
+    def __init__(self, *errors: Exception) -> None:
+        super().__init__()
+        self.errors = list(errors)
+        self.opened = 0
 
-    other = Engine(Store(), SystemClock(), diary, LOOPBACK, engine.server.port, drain=5.0)
+    async def open(self, *, must_exist: bool = False) -> None:
+        self.opened += 1
+        if self.errors:
+            raise self.errors.pop()
+
+
+async def test_start_that_finds_no_port_opens_no_store(engine: Engine, diary: Diary) -> None:
+    store = Shop()
+    other = Engine(store, SystemClock(), diary, LOOPBACK, engine.server.port, drain=5.0)
     with pytest.raises(DefinitionError, match="cannot listen"):
         await other.start()
-    assert closed.is_set()
+    assert store.opened == 0
+
+
+async def test_start_waits_for_a_store_that_is_not_ready_and_says_so(
+    diary: Diary, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = VirtualClock()
+    engine = Engine(Shop(NotReady("the disk is full")), clock, diary, LOOPBACK, 0, drain=5.0)
+    starting = asyncio.create_task(engine.start())
+    await eventually(lambda: clock.sleepers > 0)
+    assert await readiness(engine) == (503, {"status": "waiting", "store": f"{NO_STORE}: the disk is full"})
+    assert caplog.messages[0].startswith(NO_STORE)
+    await clock.advance(1)
+    await starting
+    assert (await readiness(engine))[1]["definitions"] == "they have not been applied yet"
+    await engine.apply(Definitions())
+    assert await readiness(engine) == (200, {"status": "ready"})
+    await engine.stop()
+
+
+async def test_start_with_a_store_that_never_can_be_opened_ends_and_listens_no_more(diary: Diary) -> None:
+    engine = Engine(Shop(DefinitionError("it is damaged")), SystemClock(), diary, LOOPBACK, 0, drain=5.0)
+    with pytest.raises(DefinitionError, match="damaged"):
+        await engine.start()
+    with pytest.raises(aiohttp.ClientConnectorError):
+        await readiness(engine)
+
+
+NO_STORE = "the store cannot be opened"
+
+
+async def readiness(engine: Engine) -> tuple[int, Any]:
+    url = f"http://{LOOPBACK}:{engine.server.port}/readyz"
+    async with aiohttp.ClientSession() as session, session.get(url) as response:
+        return response.status, await response.json()

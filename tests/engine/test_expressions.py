@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from engine.errors import Permanent
 from engine.event import Event
+from engine.expression_errors import ExpressionError
 from engine.expressions import (
     Expression,
-    ExpressionError,
     Scope,
     compile_expression,
     compile_template,
@@ -290,11 +290,11 @@ def test_data_that_is_nested_deeply_is_a_value_or_permanent(depth: int) -> None:
         ("data._id", "'_id' is private", 5, 3),
         ("{{ data.n }}", "an expression is written without braces here", 0, 2),
         ("x > 1 and {% if %}", "an expression is written without braces here", 10, 2),
-        ("data.n >", "", 0, 1),
-        ("data.n 5", "'5' is not expected after the end", 7, 1),
-        ("data.a = 5", "'=' is not expected after the end", 7, 1),
-        ("data }}", "is not expected after the end", 5, 2),
-        ("data.a\n  and (", "", 7, 1),
+        ("data.n >", "the expression ends too early", 7, 1),
+        ("data.n 5", "`5` is not expected here", 7, 1),
+        ("data.a = 5", "`=` is not expected here", 7, 1),
+        ("data }}", "`}}` is not expected here", 5, 2),
+        ("data.a\n  and (", "this `(` is not closed", 13, 1),
         ("", "the expression is empty", 0, 1),
         ("  \n", "the expression is empty", 0, 1),
         ("(" * 500, "nested too deeply", 0, 1),
@@ -323,7 +323,7 @@ def test_refusal_has_a_hint() -> None:
     ("source", "message", "offset"),
     [
         ("{{ dta.n }}", "there is no 'dta' here", 3),
-        ("a\nb {{ data.n", "unexpected end of template", 2),
+        ("a\nb {{ data.n", "this `{{` is not closed", 4),
         ("{% for x in data %}{{ x }}{% endfor %}", "`for` is not allowed in a template", 0),
         ("x {% macro m() %}{% endmacro %}", "`macro` is not allowed in a template", 2),
         ("{% include 'x' %}", "`include` is not allowed in a template", 0),
@@ -334,8 +334,8 @@ def test_refusal_has_a_hint() -> None:
         ("{% filter upper %}x{% endfilter %}", "`filterblock` is not allowed in a template", 0),
         ("{% set x %}a{% endset %}", "`assignblock` is not allowed in a template", 0),
         ("{% with x = 1 %}{% endwith %}", "`with` is not allowed in a template", 0),
-        ("{% do data %}", "unknown tag 'do'", 0),
-        ("{{ " + "(" * 500 + " }}", "nested too deeply", 0),
+        ("{% do data %}", "there is no statement `do` here", 3),
+        ("{{ " + "(" * 500 + "1" + ")" * 500 + " }}", "nested too deeply", 0),
         ("{% if 1 %}" * 200 + "{% endif %}" * 200, "nested too deeply", 0),
     ],
 )

@@ -14,6 +14,7 @@ from engine.clock import VirtualClock
 from engine.definitions.pipeline import Output, Retry
 from engine.errors import EventError, NotReady, Permanent, Retryable, Unavailable
 from engine.passage import Passage
+from engine.retry import RetryRule
 from engine.stages.output import OutputStage
 from engine.stages.stage import Surroundings, Verdict
 from tests.engine.rig import App, BatchApp, Rig, Step, failing, parts
@@ -275,6 +276,17 @@ async def test_retry_after_puts_off_the_probe() -> None:
     assert len(app.calls) == 5
     await rig.pass_time(2)
     assert len(app.calls) == 6
+
+
+async def test_clock_that_is_set_back_does_not_put_off_the_probe() -> None:
+    app = App(failing(unavailable, ids(5), times=1))
+    rig = Rig(app, failures=5)
+    rig.start(*ids(5))
+    await rig.pass_time(1)
+    assert rig.run.paused
+    rig.clock.set(-3600)
+    await rig.pass_time(10)
+    assert len(rig.input.settled) == 5
 
 
 async def test_outage_of_an_output_does_not_repeat_the_call() -> None:
@@ -548,7 +560,7 @@ async def test_breaker_that_was_opened_by_dead_letters_is_probed() -> None:
 
 async def test_stage_with_a_retry_of_its_own_does_not_take_that_of_the_pipeline() -> None:
     first = App(failing(server_error, ["a"]), name="steps[0].call")
-    rig = Rig(first, App(), retries=[Retry(max_attempts=2, initial=1.0, jitter=False), None])
+    rig = Rig(first, App(), rules=[RetryRule(Retry(max_attempts=2, initial=1.0, jitter=False)), None])
     rig.start("a")
     await rig.pass_time(2)
     assert rig.journal.waits == [1.0]
@@ -557,7 +569,7 @@ async def test_stage_with_a_retry_of_its_own_does_not_take_that_of_the_pipeline(
 
 async def test_stage_without_a_retry_of_its_own_takes_that_of_the_pipeline() -> None:
     second = App(failing(server_error, ["a"]), name="steps[1].call")
-    rig = Rig(App(), second, max_attempts=3, retries=[Retry(max_attempts=1), None])
+    rig = Rig(App(), second, max_attempts=3, rules=[RetryRule(Retry(max_attempts=1)), None])
     rig.start("a")
     await rig.pass_time(2)
     assert rig.journal.waits == [0.2, 0.4]

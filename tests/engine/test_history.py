@@ -11,7 +11,7 @@ from engine.definitions.check import Definitions, check
 from engine.errors import DefinitionError
 from engine.history import KEPT, History, Part, chosen, ran
 from engine.revision import revision_of
-from tests.bindings.fakes import MemoryStore
+from engine.testing.memory_store import MemoryStore
 from tests.engine.definitions.folders import app, component, documents, pipeline, report_of
 
 SCHEMA = '{"type": "object"}'

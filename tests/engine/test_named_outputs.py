@@ -13,7 +13,7 @@ from engine.errors import DefinitionError, EventError, NotReady, Permanent, Retr
 from engine.event import Event
 from engine.named_outputs import NamedOutputs, Wish, wish_of
 from engine.registry import component_type
-from tests.bindings.fakes import MemoryStore
+from engine.testing.memory_store import MemoryStore
 
 EVENT = Event({"specversion": "1.0", "id": "7", "source": "/s", "type": "t"}, b'{"n": 1}')
 

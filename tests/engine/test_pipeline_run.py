@@ -397,3 +397,61 @@ async def test_start_after_a_settlement_was_cut_off_gives_out_again() -> None:
         await asyncio.sleep(0)
     await rig.until_settled(1)
     assert rig.input.outcomes == {"a": Outcome.DONE}
+
+
+async def test_outcome_that_cannot_be_settled_shows_as_a_problem() -> None:
+    rig = Rig(App())
+    rig.input.settle_errors.append(Unavailable("the disk is full"))
+    rig.start("a")
+    await rig.until(lambda: rig.run.problem == "1 outcomes could not be settled: the disk is full")
+    await rig.pass_time(1)
+    assert rig.run.problem == ""
+    assert rig.input.outcomes == {"a": Outcome.DONE}
+
+
+async def test_dead_letter_that_cannot_be_kept_shows_as_a_problem() -> None:
+    rig = Rig(App(failing(lambda: Permanent("no"), ["a"])))
+    rig.store.errors.append(Unavailable("the disk is full"))
+    rig.start("a")
+    await rig.until(lambda: rig.run.problem == "1 dead letters could not be stored: the disk is full")
+    await rig.pass_time(1)
+    assert rig.run.problem == ""
+    assert rig.input.outcomes == {"a": Outcome.DEAD_LETTERED}
+
+
+async def test_replays_of_one_key_are_done_in_their_order_and_those_of_others_beside_them() -> None:
+    """The key is the one that the event had when it came in, whatever a step has made of it since."""
+
+    class Renaming(App):
+        async def __call__(self, batch: Sequence[Passage]) -> Sequence[Verdict]:
+            await super().__call__(batch)
+            return [passage.event.replace(id=f"z{passage.event.id}") for passage in batch]
+
+    class Slow(App):
+        """Notes which keys are under way together."""
+
+        inside: list[str] = []  # noqa: RUF012 - of this one test
+        together: set[str] = set()  # noqa: RUF012
+
+        async def __call__(self, batch: Sequence[Passage]) -> Sequence[Verdict]:
+            key = batch[0].event.id[1]
+            self.inside.append(key)
+            self.together.add("".join(sorted(self.inside)))
+            for _ in range(10):
+                await asyncio.sleep(0)
+            self.inside.remove(key)
+            return await super().__call__(batch)
+
+    slow = Slow(lambda _: Permanent("no"), name="steps[1].call")
+    rig = Rig(Renaming(), slow, key_of=lambda passage: passage.event.id[0])
+    rig.start("a1", "a2", "b1", "a3", "b2")
+    await rig.until_settled(5)
+    slow.calls.clear()
+    slow.together.clear()
+    slow.reply = lambda _: None
+    await replay(rig.store, await rig.store.dead_letters(), from_start=False)
+    await rig.until(lambda: len(slow.called_with) == 5)
+    assert [id for id in slow.called_with if "a" in id] == ["za1", "za2", "za3"]
+    assert [id for id in slow.called_with if "b" in id] == ["zb1", "zb2"]
+    assert {"aa", "bb"}.isdisjoint(slow.together)
+    assert "ab" in slow.together

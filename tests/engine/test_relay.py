@@ -9,7 +9,7 @@ from bindings.contract import Outcome, Received, Settled
 from bindings.store import DurableQueue
 from engine.relay import Relay
 from engine.replay import message_of
-from tests.bindings.fakes import MemoryStore
+from engine.testing.memory_store import MemoryStore
 from tests.engine.test_replay import letter
 
 

@@ -12,7 +12,7 @@ from engine.clock import VirtualClock
 from engine.event import Event
 from engine.passage import Passage
 from engine.replay import Replays, paced, passage_of, queue_name, replay
-from tests.bindings.fakes import MemoryStore
+from engine.testing.memory_store import MemoryStore
 from tests.engine.test_passage import Settlements
 
 STAGES = ["event", "steps[0].transform", "steps[1].call"]

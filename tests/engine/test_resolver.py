@@ -13,7 +13,7 @@ from engine.definitions.pipeline import InlineBinding
 from engine.errors import DefinitionError
 from engine.resolver import Resolver
 from engine.revision import revision_of
-from tests.bindings.fakes import MemoryStore
+from engine.testing.memory_store import MemoryStore
 from tests.engine.definitions.folders import component, documents, pipeline, report_of
 
 

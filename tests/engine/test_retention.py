@@ -13,7 +13,7 @@ from engine.clock import VirtualClock
 from engine.errors import DefinitionError, Unavailable
 from engine.letter_choice import instant
 from engine.retention import PERIOD, Retention
-from tests.bindings.fakes import MemoryStore
+from engine.testing.memory_store import MemoryStore
 from tests.engine.test_replay import letter
 
 DAY = 86_400.0

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from engine.clock import VirtualClock
 from engine.definitions.pipeline import Retry
 from engine.errors import NotReady, Retryable
-from engine.retry import backoff, insist
+from engine.retry import Insistence, backoff
 
 LOG = logging.getLogger("jackfield.test")
 
@@ -58,13 +58,16 @@ def test_wait_without_jitter_never_shrinks(retry: Retry, tries: int) -> None:
 
 
 async def insisted(clock: VirtualClock, write: Callable[[], Awaitable[None]]) -> None:
-    what = "the marks could not be written"
-    insisting = asyncio.create_task(insist(write, Retry(jitter=False), clock, LOG, what))
+    insistence = Insistence(Retry(jitter=False), clock, LOG)
+    insisting = asyncio.create_task(insistence.on(write, "the marks could not be written"))
+    await clock.advance(0)
+    assert insistence.problem.startswith("the marks could not be written: ")
     await clock.advance(5)
     await insisting
+    assert insistence.problem == ""
 
 
-async def test_insist_repeats_until_it_succeeds(caplog: pytest.LogCaptureFixture) -> None:
+async def test_insistence_repeats_until_it_succeeds(caplog: pytest.LogCaptureFixture) -> None:
     clock = VirtualClock()
     left = [NotReady("the disk is full"), NotReady("the disk is full")]
     times: list[float] = []
@@ -84,7 +87,7 @@ async def test_insist_repeats_until_it_succeeds(caplog: pytest.LogCaptureFixture
     assert "Traceback" not in caplog.text
 
 
-async def test_insist_shows_a_bug_with_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
+async def test_insistence_shows_a_bug_with_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
     clock = VirtualClock()
     left = [KeyError("seq")]
 

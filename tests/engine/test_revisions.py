@@ -20,7 +20,8 @@ from engine.history import History
 from engine.old_revision import LINGER
 from engine.replay import replay
 from engine.server import LOOPBACK
-from tests.bindings.fakes import MemoryStore, eventually
+from engine.testing.memory_store import MemoryStore
+from tests.bindings.fakes import eventually
 from tests.engine.definitions.folders import app, component, documents, pipeline, report_of
 from tests.engine.test_engine import Diary
 from tests.integration.apps import serving

@@ -13,10 +13,10 @@ from engine.errors import DefinitionError
 from engine.history import History, Revision
 from engine.revision import revision_of
 from engine.rollback import Change, Plan, plan
-from tests.bindings.fakes import MemoryStore
+from engine.testing.memory_store import MemoryStore
 from tests.engine.definitions.folders import component, documents, pipeline, report_of, short, write
 
-NEWER = "  steps: [{filter: 'true'}]\n"
+NEWER = "  steps: [{filter: event.id != ''}]\n"
 
 
 async def kept(root: Path, files: Mapping[str, str]) -> Revision:

@@ -10,7 +10,8 @@ import pytest
 
 from engine.errors import Permanent
 from engine.event import Event
-from engine.expressions import ExpressionError, Scope, compile_expression, compile_template
+from engine.expression_errors import ExpressionError
+from engine.expressions import Scope, compile_expression, compile_template
 
 BIG = "x" * 100_000
 

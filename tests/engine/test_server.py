@@ -15,8 +15,8 @@ from engine.server import LOOPBACK, Server
 
 
 @asynccontextmanager
-async def running(problems: Mapping[str, str] | None = None) -> AsyncIterator[Server]:
-    server = Server(LOOPBACK, 0, lambda: problems or {})
+async def running(waiting: Mapping[str, object] | None = None) -> AsyncIterator[Server]:
+    server = Server(LOOPBACK, 0, lambda: waiting or {})
     await server.start()
     try:
         yield server
@@ -37,15 +37,15 @@ class Echo:
 
 
 async def test_health_says_that_the_engine_is_up() -> None:
-    async with running({"orders": "connection refused"}) as server:
+    async with running({"pipelines": {"orders": "connection refused"}}) as server:
         assert await get(server, "/healthz") == (200, {"status": "up"})
 
 
 async def test_readiness_says_which_pipelines_wait_and_why() -> None:
-    problems = {"orders": "connection refused"}
-    async with running(problems) as server:
-        assert await get(server, "/readyz") == (503, {"status": "waiting", "pipelines": problems})
-        problems.clear()
+    waiting = {"pipelines": {"orders": "connection refused"}}
+    async with running(waiting) as server:
+        assert await get(server, "/readyz") == (503, {"status": "waiting", **waiting})
+        waiting.clear()
         assert await get(server, "/readyz") == (200, {"status": "ready"})
 
 
@@ -61,6 +61,12 @@ async def test_server_itself_has_no_limit_on_the_size_of_a_body() -> None:
         server.webhooks["orders"] = Echo()
         body = io.BytesIO(bytes(3 * 2**20))
         assert await get(server, "/webhooks/orders", "POST", body) == (202, {"method": "POST", "size": 3 * 2**20})
+
+
+async def test_webhook_that_may_come_yet_is_to_be_called_again() -> None:
+    async with running({"store": "the disk is full"}) as server:
+        status, body = await get(server, "/webhooks/orders", "POST")
+    assert (status, body["error"]) == (503, "there is no webhook 'orders'")
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from engine.observer import Counts
 from engine.revisions import Revisions
 from engine.server import LOOPBACK, Server
 from engine.slot import Slot
-from tests.bindings.fakes import MemoryStore
+from engine.testing.memory_store import MemoryStore
 from tests.engine.definitions.folders import pipeline, report_of
 from tests.engine.rig import App, HeldApp, Journal, Rig, Source
 

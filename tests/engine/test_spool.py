@@ -12,8 +12,9 @@ from bindings.contract import InputBinding, Outcome, Received, Redelivery, Settl
 from bindings.store import DurableQueue, Message
 from engine.errors import NotReady
 from engine.spool import Spool
+from engine.testing.memory_store import MemoryStore
 from tests.bindings.conformance import InputConformance, settled
-from tests.bindings.fakes import MemoryStore, eventually
+from tests.bindings.fakes import eventually
 
 
 class Hook:

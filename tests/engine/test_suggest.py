@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.suggest import close_match
+from engine.suggest import close_match, slip_of
 
 KNOWN = ["bindings.rabbitmq", "bindings.redis", "Orders", "data"]
 
@@ -24,3 +24,26 @@ def test_hint_names_the_nearest_word_in_its_own_spelling(word: str, hint: str) -
 
 def test_no_words_give_no_hint() -> None:
     assert close_match("data", []) == ""
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("subjct", "subject"),
+        ("subjectt", "subject"),
+        ("sbujects", None),
+        ("sbuject", "subject"),
+        ("subjekt", "subject"),
+        ("Customer_ID", "customerId"),
+        ("kustomerId", "customerId"),
+        ("ids", None),
+        ("ip", None),
+        ("ID", "id"),
+        ("type", "type"),
+        ("typ", None),
+        ("subjectid", None),
+        ("", None),
+    ],
+)
+def test_slip_is_one_letter_or_another_way_to_write_it(word: str, meant: str | None) -> None:
+    assert slip_of(word, ["id", "subject", "customerId", "type"]) == meant

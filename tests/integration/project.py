@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -59,24 +60,32 @@ class Project:
 
     async def command(self, *arguments: str, status: int = 0) -> str:
         """Runs `jackfield ARGUMENTS` and gives what it printed; its exit status must be as said."""
-        process = self._start(*arguments)
-        out, _ = await asyncio.to_thread(process.communicate)
-        text = out.decode()
-        assert process.returncode == status, f"jackfield {' '.join(arguments)} -> {process.returncode}:\n{text}"
+        found, text = await self.try_command(*arguments)
+        assert found == status, f"jackfield {' '.join(arguments)} -> {found}:\n{text}"
         return text
+
+    async def try_command(self, *arguments: str, env: Mapping[str, str] | None = None) -> tuple[int, str]:
+        """Runs `jackfield ARGUMENTS`; gives its exit status and what it printed."""
+        process = self._start(*arguments, env=env)
+        out, _ = await asyncio.to_thread(process.communicate)
+        return process.returncode, out.decode()
+
+    def spawn(self, *arguments: str, env: Mapping[str, str] | None = None) -> Run:
+        """`jackfield run` on a free port, which may not listen yet."""
+        return Run(self._start("run", "--http-port", "0", "--log-format", "json", *arguments, env=env))
 
     async def run(self, *arguments: str) -> Run:
         """`jackfield run` on a free port; returns when it listens."""
-        run = Run(self._start("run", "--http-port", "0", "--log-format", "json", *arguments))
+        run = self.spawn(*arguments)
         line = await run.until(lambda line: line["pipeline"] == "jackfield" and "listens" in line["message"])
         run.url = line["message"].rpartition(" ")[2]
         return run
 
-    def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def _start(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
             [sys.executable, "-m", "engine.cli", *arguments],
             cwd=self.path,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"},
+            env={**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", **(env or {})},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
@@ -91,6 +100,7 @@ class Run:
         self.process = process
         self.url = ""
         self.lines: list[Line] = []
+        self.seen: list[float] = []  # when each line came, by `time.monotonic`
         self.noise: list[str] = []  # what was no JSON line: there must be none
         self._more = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -105,6 +115,7 @@ class Run:
     def _told(self, raw: bytes) -> None:
         try:
             self.lines.append(json.loads(raw))
+            self.seen.append(time.monotonic())
         except ValueError:
             self.noise.append(raw.decode(errors="replace"))
         self._more.set()

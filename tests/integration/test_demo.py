@@ -5,18 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
+from tests.integration.apps import free_port
 from tests.integration.project import ROOT
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def test_the_demo_shows_everything_and_ends_by_itself(tmp_path: Path) -> None:

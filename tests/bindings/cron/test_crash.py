@@ -14,9 +14,10 @@ from bindings.cron.input import CronInput
 from bindings.cron.metadata import CronMetadata
 from bindings.cron.schedule import Schedule
 from engine.clock import VirtualClock
+from engine.testing.memory_store import MemoryStore
 from tests.bindings.conformance import settled
 from tests.bindings.cron.test_schedule import iterate
-from tests.bindings.fakes import MemoryStore, context
+from tests.bindings.fakes import context
 
 START = 1_711_845_000.0  # 2024-03-31T00:30:00Z: half an hour before Europe/Berlin leaves out an hour
 

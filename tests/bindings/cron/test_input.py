@@ -12,8 +12,9 @@ from bindings.cron.metadata import CronMetadata
 from engine.clock import VirtualClock
 from engine.errors import Unavailable
 from engine.event import Attribute
+from engine.testing.memory_store import MemoryStore
 from tests.bindings.conformance import InputConformance, settled
-from tests.bindings.fakes import MemoryStore, context, eventually
+from tests.bindings.fakes import context, eventually
 
 START = 1_700_000_000.0  # 2023-11-14T22:13:20Z
 

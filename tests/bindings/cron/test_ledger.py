@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from bindings.cron.firing import Firing
 from bindings.cron.ledger import Ledger
-from tests.bindings.fakes import MemoryStore
+from engine.testing.memory_store import MemoryStore
 
 SCOPE = "cron/tick"
 DAILY = "UTC @daily"

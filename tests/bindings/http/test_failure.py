@@ -4,7 +4,7 @@ import aiohttp
 import pytest
 
 from bindings.http.failure import failure, no_answer
-from engine.errors import EventError, Permanent, Retryable, Unavailable
+from engine.errors import EventError, Permanent, Retryable, TimedOut, Unavailable
 
 NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
 
@@ -51,7 +51,7 @@ def test_failure_carries_retry_after(status: int) -> None:
     ("error", "kind", "message"),
     [
         (aiohttp.ConnectionTimeoutError("slow"), Unavailable, "the request: no connection: slow"),
-        (TimeoutError(), Retryable, "the request was not answered within 1.5s"),
+        (TimeoutError(), TimedOut, "the request was not answered within 1.5s"),
         (aiohttp.ServerDisconnectedError(), Retryable, "the request: the connection failed: Server disconnected"),
         (ConnectionResetError(), Retryable, "the request: the connection failed: ConnectionResetError"),
         (aiohttp.InvalidURL("x"), Permanent, "the request was redirected to what is no HTTP URL"),

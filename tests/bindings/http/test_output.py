@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestServer, unused_port
 from bindings.contract import Operation, OutputBinding, Result
 from bindings.http import component
 from bindings.http.metadata import HttpMetadata
-from engine.errors import EventError, Permanent, Retryable, Unavailable
+from engine.errors import EventError, Permanent, Retryable, TimedOut, Unavailable
 from tests.bindings.conformance import OutputConformance
 from tests.bindings.fakes import context, operation
 
@@ -165,7 +165,7 @@ async def test_server_that_hangs_is_retryable() -> None:
 
     async with raw_server(hang) as url:
         error = await invoke(url, responseTimeout="50ms")
-    assert type(error) is Retryable
+    assert type(error) is TimedOut
     assert str(error) == f"POST {url} was not answered within 0.05s"
 
 
@@ -175,7 +175,7 @@ async def test_answer_that_never_ends_is_retryable() -> None:
         await reader.read()
 
     async with raw_server(begin) as url:
-        assert type(await invoke(url, responseTimeout="50ms")) is Retryable
+        assert type(await invoke(url, responseTimeout="50ms")) is TimedOut
 
 
 async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

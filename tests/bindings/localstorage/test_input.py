@@ -5,7 +5,7 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,13 @@ import pytest
 
 from bindings.contract import InputBinding, Outcome, Received, Settled
 from bindings.localstorage import component
+from bindings.localstorage.folder import Folder, Look
 from bindings.localstorage.metadata import LocalStorageMetadata
 from engine.clock import SystemClock, VirtualClock
 from engine.errors import NotReady
+from engine.testing.memory_store import MemoryStore
 from tests.bindings.conformance import InputConformance, settled
-from tests.bindings.fakes import MemoryStore, context, eventually
+from tests.bindings.fakes import context, eventually
 
 
 class TestLocalStorageInput(InputConformance):
@@ -76,10 +78,16 @@ class Desk:
         await eventually(lambda: self.clock.sleepers > 0)
 
     async def read(self, binding: InputBinding, limit: int = 10) -> Sequence[Received]:
-        reading = asyncio.create_task(binding.read(limit))
+        return await self.finish(asyncio.create_task(binding.read(limit)))
+
+    async def finish(self, reading: asyncio.Task[Sequence[Received]]) -> Sequence[Received]:
+        """Lets the time of so many looks pass as it needs, at most a hundred."""
+        looks = 0
         while not reading.done():
             await eventually(lambda: reading.done() or self.clock.sleepers > 0)
             await self.clock.advance(self.metadata.poll_interval)
+            looks += 1
+            assert looks < 100
         return reading.result()
 
     async def assert_nothing_comes(self, binding: InputBinding) -> None:
@@ -191,6 +199,33 @@ async def test_file_that_is_being_written_is_left_until_it_rests(tmp_path: Path)
         assert not reading.done()
         await desk.clock.advance(1)
         assert [one.data for one in await reading] == [b"xxxxx"]
+
+
+async def test_file_that_rests_is_taken_although_the_clock_was_set_back(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, settleTime="1s", pollInterval="500ms")
+    async with desk.opened() as binding:
+        reading = asyncio.create_task(binding.read(10))
+        desk.write("a.txt")
+        await desk.pass_by()
+        desk.clock.set(-3600)
+        assert len(await desk.finish(reading)) == 1
+
+
+async def test_look_in_which_the_clock_was_set_does_not_put_off_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk(tmp_path)
+    look = Folder.look
+
+    def slow_look(folder: Folder, now: float, marks: Mapping[str, str]) -> Look:
+        if not desk.root.joinpath("a.txt").exists():
+            desk.clock.set(3600)
+        return look(folder, now, marks)
+
+    monkeypatch.setattr(Folder, "look", slow_look)
+    async with desk.opened() as binding:
+        desk.write("a.txt")
+        assert len(await desk.read(binding)) == 1
 
 
 async def test_file_is_seen_twice_before_it_is_taken(tmp_path: Path) -> None:

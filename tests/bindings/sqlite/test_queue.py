@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,15 +17,6 @@ from engine.errors import NotReady, Unavailable
 from engine.event import Attribute
 from tests.bindings.conformance import settled
 from tests.bindings.sqlite.gate import held
-
-
-class SuspendedClock(VirtualClock):
-    """The time of day goes on while the machine is suspended, sleepers do not."""
-
-    suspended = 0.0
-
-    def now(self) -> float:
-        return super().now() + self.suspended
 
 
 def messages(*ids: str) -> Sequence[Message]:
@@ -141,8 +133,13 @@ async def test_waiting_read_sees_what_nobody_announces_at_the_next_poll(database
     assert ids(await reading) == ["1"]
 
 
-async def test_claim_that_expired_goes_to_another_reader_and_is_lost_to_the_first(database: Database) -> None:
-    first, second = SqliteQueue(database, "a", VirtualClock(1000)), SqliteQueue(database, "a", VirtualClock(1031))
+async def test_claim_that_expired_goes_to_a_reader_of_another_process_and_is_lost_to_the_first(
+    database: Database,
+) -> None:
+    # By another path it is another connection, with nothing in common.
+    other = await Database.acquire(database.path.parent / "." / ".." / database.path.parent.name / database.path.name)
+    assert other is not database
+    first, second = SqliteQueue(database, "a", VirtualClock(1000)), SqliteQueue(other, "a", VirtualClock(1031))
     await first.put(messages("1"))
     [hung] = await first.read(10)
     [taken_over] = await second.read(10)
@@ -150,14 +147,28 @@ async def test_claim_that_expired_goes_to_another_reader_and_is_lost_to_the_firs
     await first.settle(settled([hung]))
     await second.settle(settled([taken_over], Outcome.RELEASED))
     assert [message.attempt for message in await second.read(10)] == [3]
+    await other.release()
+
+
+async def test_clock_that_jumps_gives_nothing_that_a_reader_of_this_process_holds_to_another(
+    database: Database,
+) -> None:
+    clock = VirtualClock()
+    old, new = (SqliteQueue(database, "a", clock) for _ in range(2))  # as at a reload
+    await old.put(messages("1", "2"))
+    await old.read(1)
+    clock.set(3600)
+    assert ids(await new.read(10)) == ["2"]
+    await old.close()
+    assert ids(await new.read(10)) == ["1"]
 
 
 async def test_reader_is_not_given_what_it_holds_when_the_machine_was_suspended(database: Database) -> None:
-    clock = SuspendedClock()
+    clock = VirtualClock()
     queue = SqliteQueue(database, "a", clock)
     await queue.put(messages("1"))
     [message] = await queue.read(10)
-    clock.suspended = 3600
+    clock.set(3600)
     await queue.put(messages("2"))
     assert ids(await queue.read(10)) == ["2"]
     await queue.settle(settled([message], Outcome.RELEASED))
@@ -196,6 +207,37 @@ async def test_close_gives_back_what_is_not_settled(database: Database) -> None:
     await first.settle(settled((await first.read(10))[:1]))
     await first.close()
     assert ids(await second.read(10)) == ["2"]
+
+
+async def test_what_close_could_not_give_back_comes_first_to_the_next_reader(database: Database) -> None:
+    old, new = (SqliteQueue(database, "a", VirtualClock()) for _ in range(2))  # as at a reload on a full disk
+    await old.put(messages("1", "2"))
+    await old.read(1)
+    await database.write(lambda connection: connection.execute("PRAGMA busy_timeout = 0"))
+    with closing(sqlite3.connect(database.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        await old.close()
+        with pytest.raises(NotReady):
+            await new.read(10)
+    assert ids(await new.read(10)) == ["1", "2"]
+    assert await gives_nothing(new)
+
+
+async def test_settlement_that_is_cancelled_and_fails_is_given_back_by_close(database: Database) -> None:
+    old, new = (SqliteQueue(database, "a", VirtualClock()) for _ in range(2))
+    await old.put(messages("1", "2"))
+    received = await old.read(1)
+    await database.write(lambda connection: connection.execute("PRAGMA busy_timeout = 0"))
+    with closing(sqlite3.connect(database.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        settling = asyncio.create_task(old.settle(settled(received, Outcome.RELEASED)))
+        await asyncio.sleep(0)
+        settling.cancel()
+        await asyncio.wait({settling})
+        with pytest.raises(Unavailable):
+            await old.put(messages("3"))  # by then the settlement has failed, too
+        await old.close()
+    assert ids(await new.read(10)) == ["1", "2"]
 
 
 async def test_claim_of_a_cancelled_read_is_undone(database: Database) -> None:

@@ -17,8 +17,9 @@ from bindings.sqlite.store import SqliteStore
 from bindings.store import DeadLetter, LetterQuery, Message, Store
 from engine.clock import VirtualClock
 from engine.errors import DefinitionError
+from engine.testing.memory_store import MemoryStore
 from tests.bindings.conformance import settled
-from tests.bindings.fakes import MemoryStore, context, event, operation
+from tests.bindings.fakes import context, event, operation
 
 
 @pytest.fixture(params=["memory", "sqlite"])

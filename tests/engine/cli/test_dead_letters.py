@@ -287,7 +287,8 @@ def test_option_that_is_none_is_told(arguments: list[str], message: str, capsys:
         (["discard", "a", "--all"], "dead letters are named by their ids or by conditions, not by both"),
         (["export", "file", "a", "--error", "x"], "dead letters are named by their ids or by conditions, not by both"),
         (["discard", "a", "x"], "there is no dead letter 'x' (`jackfield dead-letters list` lists them)"),
-        (["list", "--where", "dta"], "--where: there is no 'dta' here (did you mean 'data'?)"),
+        (["list", "--where", "not dta"], "--where, column 5: there is no 'dta' here (did you mean 'data'?)"),
+        (["list", "--where", "data.n = 1"], "--where, column 8: `=` is not expected here (compare with `==`)"),
         (
             ["list", "--where", "env.X == 'y'"],
             "--where: there is no 'env' here (there are event, data, metadata and now)",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine import expressions
+from engine import grammar
 from engine.cli import main
 from engine.cli.page import Code, Field, Fields, Heading, Markdown, Page, Terminal, Terms, Text, prose
 from engine.cli.topics import NAMES, topics
@@ -101,8 +101,18 @@ def keys(text: str) -> Iterator[str]:
                 yield word.removesuffix(":")
 
 
+def test_field_has_a_page_of_all_its_places(capsys: pytest.CaptureFixture[str]) -> None:
+    printed = explained("RETRY", capsys)
+
+    assert "spec.delivery.retry  mapping" in printed
+    assert "spec.outputs[].retry.maxAttempts  whole number, default 5" in printed
+    assert "In bindings.localqueue" in explained("visibilityTimeout", capsys)
+    assert main(["explain", "deduplikate"]) == 2
+    assert "(did you mean 'deduplicate'?)" in capsys.readouterr().err
+
+
 def test_names_in_expressions_are_explained(capsys: pytest.CaptureFixture[str]) -> None:
-    assert tuple(NAMES) == expressions.NAMES
+    assert tuple(NAMES) == grammar.NAMES
     page = explained("pipeline", capsys)
     assert all(f"\n  {name}\n" in page for name in NAMES)
 
@@ -175,3 +185,8 @@ def test_prose_is_paragraphs_and_code() -> None:
         Text("wrong:"),
         Code("a:\n  b: 1"),
     ]
+
+
+def test_explain_shows_the_fields_of_what_a_mapping_holds_by_any_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "pipelinetest"]) == 0
+    assert "apps.*.*[].fail  timeout, refused, reset or garbage\n" in capsys.readouterr().out

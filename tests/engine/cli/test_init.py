@@ -42,7 +42,7 @@ def test_init_makes_a_project_and_says_what_is_next(tmp_path: Path, capsys: pyte
     folder = tmp_path / "my project"
     assert main(["init", str(folder)]) == 0
     files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert files == {"pipelines/hello.yaml", "app.py", "README.md", ".gitignore"}
+    assert files == {"pipelines/hello.yaml", "pipelines/tests/hello.test.yaml", "app.py", "README.md", ".gitignore"}
     assert f"cd '{folder}' && jackfield run pipelines/" in capsys.readouterr().out
 
 
@@ -70,7 +70,7 @@ def test_init_where_nothing_can_be_written_is_an_error(tmp_path: Path, capsys: p
 
 def test_definitions_of_the_project_have_no_errors(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(project / "pipelines")]) == 0
-    assert "1 pipeline: no errors" in capsys.readouterr().out
+    assert "1 pipeline, 1 other document: no errors" in capsys.readouterr().out
 
 
 def test_app_answers_an_event(app: str) -> None:

@@ -37,6 +37,19 @@ def test_a_wrong_command_line_says_so_and_ends_with_2(arguments: list[str], caps
     assert "error:" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("command", "hint"), [("rum", "did you mean 'run'?"), ("zzz", "`jackfield --help` lists them")]
+)
+def test_a_command_that_does_not_exist_is_one_clear_error(
+    command: str, hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([command])
+
+    assert ended.value.code == 2
+    assert f"there is no command {command!r} ({hint})\n" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", [["run"], ["check"], ["send", "orders", "--data", "1", "--dir"]])
 def test_a_folder_that_does_not_exist_is_one_clear_error(
     command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -10,7 +10,9 @@ CODE = re.compile(r"[\"' ]([EW][0-9]{3})[\"' ]")
 
 
 def mentioned(*folders: str) -> set[str]:
-    files = [path for folder in folders for path in (ROOT / folder).rglob("*.py") if path != Path(__file__)]
+    """In programs, and in what the corpus of the tests expects."""
+    every = (path for folder in folders for path in (ROOT / folder).rglob("*.*"))
+    files = [path for path in every if path.suffix in (".py", ".yaml") and path != Path(__file__)]
     return {code for path in files for code in CODE.findall(path.read_text(encoding="utf-8"))}
 
 

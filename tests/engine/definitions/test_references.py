@@ -117,7 +117,7 @@ async def test_check_wrong_reference_is_an_error_at_its_place(tmp_path: Path, te
     "text",
     [
         documents(pipeline(source="queue"), pipeline(name="q", source="queue"), QUEUE),
-        documents(pipeline("  outputs:\n    - {binding: folder}\n", source="folder"), FOLDER),
+        documents(pipeline("  outputs:\n    - {binding: folder, when: data.again}\n", source="folder"), FOLDER),
         documents(pipeline("  outputs:\n    - {binding: web, operation: post}\n"), HTTP),
         documents(pipeline("  steps:\n    - call: {app: a}\n    - call: {app: {url: 'http://x'}}\n"), app()),
         documents(pipeline(source="both"), component("    - {name: direction, value: 'input, output'}\n", name="both")),

@@ -108,4 +108,4 @@ async def editor(root: Path, *arguments: str) -> AsyncIterator[Editor]:
         await client.shutdown_async(None)
     finally:
         client.exit(None)
-        await client.stop()
+        await client.stop()  # type: ignore[no-untyped-call]

@@ -19,7 +19,7 @@ from engine.errors import DefinitionError, EventError, Permanent, Retryable, Una
 from engine.event import Event
 from engine.named_outputs import NamedOutputs
 from engine.stages.call import CallStage
-from tests.bindings.fakes import MemoryStore
+from engine.testing.memory_store import MemoryStore
 from tests.engine.stages.passages import error_of, event_of, ids, passage, surroundings, verdict_of
 
 

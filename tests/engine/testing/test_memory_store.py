@@ -7,8 +7,9 @@ from typing import Literal
 
 from bindings.contract import InputBinding
 from bindings.store import Message
+from engine.testing.memory_store import Backlog, MemoryQueue, MemoryStore
 from tests.bindings.conformance import InputConformance
-from tests.bindings.fakes import Backlog, MemoryQueue, MemoryStore, event
+from tests.bindings.fakes import event
 
 
 class QueueAsInput(MemoryQueue):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +25,7 @@ from engine.version import VERSION
 
 _log = logging.getLogger("jackfield.lsp")
 _OURS = re.compile(r"^apiVersion: *[\"']?(jackfield/|dapr\.io/)", re.MULTILINE)
+_IDLE = 1.0  # seconds without a keystroke
 _WATCHED = "**/*.{yaml,yml,json}"
 _KINDS = {
     Sort.FIELD: types.CompletionItemKind.Field,
@@ -45,6 +47,8 @@ class Server(LanguageServer):
         self._published: dict[str, Sequence[types.Diagnostic]] = {}
         self._due: list[Project] = []
         self._checking: asyncio.Task[None] | None = None
+        self._resting: asyncio.TimerHandle | None = None
+        gc.disable()  # to look for garbage takes longer than all the rest of a keystroke: it is done in a pause
         self._listen()
 
     def _listen(self) -> None:
@@ -173,16 +177,21 @@ class Server(LanguageServer):
         while self._due:
             await asyncio.sleep(0)
             await self._publish(self._due.pop(0))
+        if self._resting is not None:
+            self._resting.cancel()
+        self._resting = asyncio.get_running_loop().call_later(_IDLE, gc.collect)
 
     async def _publish(self, project: Project) -> None:
         found = await project.check()
-        known = {uri for uri in self._published if _path(uri).is_relative_to(project.root)}
         fresh = {self._uri(path): list(self._diagnostics(project, path, some)) for path, some in found.items()}
-        for uri in known | fresh.keys():
+        opened = set(self._opened.values())
+        for uri in fresh.keys() | self._published.keys() | opened:
+            if not _path(uri).is_relative_to(project.root):
+                continue
             diagnostics = fresh.get(uri, [])
-            if self._published.get(uri, []) != diagnostics or uri in self._opened.values():
+            if uri in opened or diagnostics != self._published.get(uri):
                 self._published[uri] = diagnostics
-                version = self.workspace.get_text_document(uri).version if uri in self._opened.values() else None
+                version = self.workspace.get_text_document(uri).version if uri in opened else None
                 self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, diagnostics, version))
 
     def _diagnostics(self, project: Project, path: Path, found: Sequence[Diagnostic]) -> Iterator[types.Diagnostic]:

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
 from lsprotocol import types
 
 from tests.engine.definitions.folders import app, component, documents, marked, pipeline, write
@@ -115,37 +115,37 @@ COMPLETED = documents(
 )
 
 
-@pytest.mark.parametrize(
-    ("number", "some", "none"),
-    [
-        (0, {"tick", "files"}, {"shop", "c"}),
-        (1, {"event", "delivery", "env"}, {"input", "steps", "outputs"}),
-        (2, {"filter", "validate", "transform", "split", "call"}, {"app"}),
-        (3, {"shop"}, {"tick"}),
-        (4, {"method", "timeout", "batch"}, {"app", "mode", "filter"}),
-        (5, {"binary", "structured", "batch"}, {"POST"}),
-        (6, {"path", "method"}, {"app"}),
-        (7, {"files"}, {"tick", "shop"}),
-        (8, set(), {"list"}),
-        (9, {"create", "get", "list", "delete"}, set()),
-        (10, {"fileName", "key"}, {"rootPath"}),
-        (11, {"bindings.http", "bindings.localqueue"}, {"bindings.cron", "secretstores.local.env"}),
-        (13, {"schedule", "missed"}, {"rootPath"}),
-        (14, {"schedule"}, set()),
-        (15, {"Pipeline", "App", "Component", "Resiliency"}, set()),
-        (16, {"apiVersion", "kind", "metadata", "spec"}, set()),
-    ],
+OFFERED: Sequence[tuple[int, set[str], set[str]]] = (
+    (0, {"tick", "files"}, {"shop", "c"}),
+    (1, {"event", "delivery", "env"}, {"input", "steps", "outputs"}),
+    (2, {"filter", "validate", "transform", "split", "call"}, {"app"}),
+    (3, {"shop"}, {"tick"}),
+    (4, {"method", "timeout", "batch"}, {"app", "mode", "filter"}),
+    (5, {"binary", "structured", "batch"}, {"POST"}),
+    (6, {"path", "method"}, {"app"}),
+    (7, {"files"}, {"tick", "shop"}),
+    (8, set(), {"list"}),
+    (9, {"create", "get", "list", "delete"}, set()),
+    (10, {"fileName", "key"}, {"rootPath"}),
+    (11, {"bindings.http", "bindings.localqueue"}, {"bindings.cron", "secretstores.local.env"}),
+    (13, {"schedule", "missed"}, {"rootPath"}),
+    (14, {"schedule"}, set()),
+    (15, {"Pipeline", "App", "Component", "Resiliency"}, set()),
+    (16, {"apiVersion", "kind", "metadata", "spec"}, set()),
 )
-async def test_completion_offers_what_can_stand_there(
-    number: int, some: set[str], none: set[str], tmp_path: Path
-) -> None:
+"""The number of a mark, what is offered there, and what is not."""
+
+
+async def test_completion_offers_what_can_stand_there(tmp_path: Path) -> None:
     text, found = places(COMPLETED)
     write(tmp_path / "pipelines", {})
     async with editor(tmp_path) as editing:
         editing.open("pipelines/a.yaml", text)
-        offered = await editing.completions("pipelines/a.yaml", *found[number])
-    assert some <= offered.keys()
-    assert not none & offered.keys()
+        offered = {number: await editing.completions("pipelines/a.yaml", *found[number]) for number, _, _ in OFFERED}
+    missing = {number: some - offered[number].keys() for number, some, _ in OFFERED}
+    too_many = {number: none & offered[number].keys() for number, _, none in OFFERED}
+    assert {number: names for number, names in missing.items() if names} == {}
+    assert {number: names for number, names in too_many.items() if names} == {}
 
 
 async def test_a_completion_takes_the_place_of_the_word_and_says_what_it_is(tmp_path: Path) -> None:

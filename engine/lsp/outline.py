@@ -172,7 +172,10 @@ def _flow_end(text: str, at: int) -> int:
 
 
 def _plain(text: str) -> str:
-    return _unquoted(re.sub(r"(^|\s)#.*", "", text).strip())
+    """A value without its quotes, or without the comment behind it."""
+    text = text.strip()
+    closed = text.find(text[0], 1) if text[:1] in ("'", '"') else -1
+    return text[1:closed] if closed > 0 else re.sub(r"(^|\s)#.*", "", text).strip()
 
 
 def _unquoted(text: str) -> str:

@@ -18,6 +18,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="the definitions folder, from the editor's workspace (default: pipelines); a file elsewhere is checked\n"
         "with what is beside it, if its apiVersion is one of Jackfield's or Dapr's",
     )
+    parser.add_argument("--stdio", action="store_true", help=argparse.SUPPRESS)  # some editors say it; it is so anyway
     parser.add_argument(
         "--secrets", action="store_true", help="look whether secrets and environment variables are there, as `run` will"
     )

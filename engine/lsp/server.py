@@ -216,7 +216,8 @@ class Server(LanguageServer):
     def _project_of(self, uri: str) -> Project | None:
         """That of the definitions folder, or of the folder of a file elsewhere that says that it is one of ours."""
         path = _path(uri)
-        root = Path(self.workspace.root_path or Path.cwd()) / self._folder
+        folders = [_path(folder.uri) for folder in self.workspace.folders.values()]
+        root = (_path(self.workspace.root_uri) if self.workspace.root_uri else [*folders, Path.cwd()][0]) / self._folder
         if not path.is_relative_to(root):
             if path.parent not in self._projects and not _OURS.search(self.workspace.get_text_document(uri).source):
                 return None

@@ -70,8 +70,8 @@ async def last_events(
     async for page in LetterChoice(store, clock.now(), which=LetterQuery(name)).pages():
         letters.extend(page)
     waiting = await _waiting(definitions, name, store, clock, count - len(letters)) if len(letters) < count else []
-    parts = {"dead letters": len(letters), "waiting at the input": len(waiting)}
-    return [*map(_of_letter, letters), *waiting], ", ".join(f"{number} {what}" for what, number in parts.items())
+    kept = f"{len(letters):,} dead letter{'' if len(letters) == 1 else 's'}"
+    return [*map(_of_letter, letters), *waiting], f"{kept} and {len(waiting):,} waiting at the input"
 
 
 async def _waiting(definitions: Definitions, name: str, store: Store, clock: Clock, count: int) -> Sequence[Received]:

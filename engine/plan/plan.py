@@ -30,12 +30,12 @@ from engine.flow import Flow
 from engine.observer import Counts
 from engine.passage import Arrival, Passage
 from engine.plan.answers import Reply
-from engine.plan.record import Performed, Record, RecordingComponents, RecordingSession
+from engine.plan.record import Performed, Record, RecordingComponents, RecordingSession, sounds_secret
 from engine.plan.watched import DEPENDS, Turn, Watched
 from engine.registry import component_type
 from engine.resolver import Place, Resolver, name_in_place
 from engine.revision import revision_of
-from engine.stages.stage import EachEvent, Stage
+from engine.stages.stage import EachEvent, Stage, Surroundings
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ async def _flow(
     assembly: Assembly, resolver: Resolver, plan: Plan, record: Record, observer: _Ends, answers: list[Reply]
 ) -> tuple[Flow, EnvelopeMaker]:
     pipeline, spec = plan.pipeline, plan.pipeline.model.spec
-    surroundings = assembly.surroundings
+    surroundings = assembly.surroundings = _without_secrets(assembly.surroundings)
     use = await resolver.binding(pipeline, ("spec", "input", "binding"), spec.input.binding)
     envelope = EnvelopeMaker(spec.event, use.name, use.manifest.name, surroundings.env)
     first = EachEvent("event", lambda passage: envelope.complete(passage, surroundings.clock.now()))
@@ -125,6 +125,12 @@ async def _flow(
     flow = Flow(name, plan.revision, stages, spec.delivery, letters, Counts(), observer, rules)
     flow.waits = observer
     return flow, envelope
+
+
+def _without_secrets(surroundings: Surroundings) -> Surroundings:
+    """Whatever is made of a variable that sounds secret has `***` in its place."""
+    env = {name: HIDDEN if sounds_secret(name) else value for name, value in surroundings.env.items()}
+    return Surroundings(env, surroundings.clock)
 
 
 def _passage(received: Received, envelope: EnvelopeMaker, now: float) -> Passage:

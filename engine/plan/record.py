@@ -15,7 +15,12 @@ from engine.errors import EventError
 from engine.plan.answers import Reply
 from engine.plan.unanswered import NeedsAnswer
 
-_SECRET = re.compile("authorization|cookie|token|secret|password|api-?key", re.IGNORECASE)
+_SECRET = re.compile("authorization|cookie|token|secret|passw|credential|(api|private|access)[-_]?key", re.IGNORECASE)
+
+
+def sounds_secret(name: str) -> bool:
+    """Of a header or a variable."""
+    return _SECRET.search(name) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,7 @@ class RecordingSession:
         data: bytes | io.BytesIO | None,
         allow_redirects: bool,
     ) -> AsyncIterator[Reply]:
-        shown = {name: HIDDEN if _SECRET.search(name) else value for name, value in headers.items()}
+        shown = {name: HIDDEN if sounds_secret(name) else value for name, value in headers.items()}
         body = data.getvalue() if isinstance(data, io.BytesIO) else data
         self._record.requests.append(Request(method, without_passwords(url), shown, body))
         if self._record.answer is None:

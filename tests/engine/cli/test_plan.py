@@ -94,6 +94,21 @@ def test_plan_shows_no_token_and_opens_no_secret_store(capsys: pytest.CaptureFix
     assert call["requests"][0]["headers"]["dapr-api-token"] == "***"
 
 
+def test_plan_puts_nothing_of_a_secret_variable_anywhere(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SHOP_TOKEN", "hunter2")
+    monkeypatch.setenv("REGION", "eu")
+    spec = "  env: [SHOP_TOKEN, REGION]\n  steps: [{transform: '{{ env.SHOP_TOKEN }} {{ env.REGION }}'}]\n"
+    write(folder / "pipelines", {"orders.yaml": pipeline(spec, name="orders")})
+
+    assert main(["plan", "orders", "--event", "order.json"]) == EXIT_OK
+
+    out = capsys.readouterr().out
+    assert "  + *** eu\n" in out
+    assert "hunter2" not in out
+
+
 @pytest.mark.parametrize(
     ("answer", "outputs"),
     [
@@ -282,7 +297,7 @@ def test_plan_of_the_last_takes_the_newest_dead_letters(capsys: pytest.CaptureFi
 
     shown = planned(capsys, "--last", "2", "--store", "sqlite:s.db")
 
-    assert shown["events"] == "2 dead letters, 0 waiting at the input"
+    assert shown["events"] == "2 dead letters and 0 waiting at the input"
     ids = [
         event["before"]["id"]
         for turn in shown["plan"]["history"]
@@ -312,7 +327,7 @@ def test_plan_sees_what_waits_in_a_queue_and_leaves_it_there(folder: Path, capsy
 
     for _ in range(2):
         shown = planned(capsys, "--last", "3", "--store", "sqlite:s.db")
-        assert shown["events"] == "1 dead letters, 2 waiting at the input"
+        assert shown["events"] == "1 dead letter and 2 waiting at the input"
         data = [look["before"]["data"] for look in shown["plan"]["history"][0]["events"]]
         assert data == [{"id": "a", "quantity": 1}, "0", "1"]
 

@@ -221,7 +221,7 @@ async def test_definition_leads_to_the_name_in_another_file(tmp_path: Path) -> N
 async def test_secrets_are_looked_for_only_when_asked(tmp_path: Path) -> None:
     text = component("    - {name: url, envRef: NOT_SET_ANYWHERE}\n", type="bindings.http")
     write(tmp_path / "pipelines", {})
-    async with editor(tmp_path, "pipelines", "--secrets") as editing:
+    async with editor(tmp_path, "pipelines", "--secrets", "--stdio") as editing:
         editing.open("pipelines/a.yaml", text)
         assert [one.code for one in await editing.checked("pipelines/a.yaml")] == ["E506"]
     async with editor(tmp_path) as editing:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bindings.contract import Context, InputBinding, OutputBinding, SecretStore
+from bindings.contract import Context, InputBinding, OutputBinding, Received, SecretStore
 from bindings.metadata import Metadata
 
 
@@ -25,6 +25,8 @@ class ComponentType:
     input: Callable[[Any, Context], InputBinding] | None = None
     output: Callable[[Any, Context], OutputBinding] | None = None
     secret_store: Callable[[Any, Context], SecretStore] | None = None
+    # What waits at an input, as it would be read next: without opening it, taking anything or writing anywhere.
+    peek: Callable[[Any, Context, int], Awaitable[Sequence[Received]]] | None = None
     operations: Mapping[str, str] = field(default_factory=dict)  # output operation -> what it does
     default_operation: str = "create"
     input_requires: Sequence[str] = ()  # metadata that is required only when it is used as an input

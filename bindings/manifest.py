@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bindings.contract import Context, InputBinding, OutputBinding, PubSub, SecretStore, StateStore
+from bindings.contract import Context, InputBinding, OutputBinding, PubSub, Received, SecretStore, StateStore
 from bindings.metadata import Metadata
 
 
@@ -27,6 +27,8 @@ class ComponentType:
     secret_store: Callable[[Any, Context], SecretStore] | None = None
     state_store: Callable[[Any, Context], StateStore] | None = None
     pubsub: Callable[[Any, Context], PubSub] | None = None
+    # What waits at an input, as it would be read next: without opening it, taking anything or writing anywhere.
+    peek: Callable[[Any, Context, int], Awaitable[Sequence[Received]]] | None = None
     operations: Mapping[str, str] = field(default_factory=dict)  # output operation -> what it does
     default_operation: str = "create"
     input_requires: Sequence[str] = ()  # metadata that is required only when it is used as an input

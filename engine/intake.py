@@ -49,7 +49,7 @@ class Intake:
             if passage.stage == 0:
                 # The key may depend on what `event:` says, so the first stage is done now, in the order of arrival.
                 passage.move_on(self._envelope.complete(passage, self._clock.now()))
-            key = arrival.key = key_of(passage) if arrival.key is None else arrival.key
+            key = arrival.key = _storable(key_of(passage)) if arrival.key is None else arrival.key
         except EventError as error:
             arrival.refused = error  # the first stage says so, and it becomes a dead letter there
             passage.stage = 0
@@ -94,3 +94,8 @@ class Intake:
         for held in self._held.values():
             held.clear()
         return left
+
+
+def _storable(key: str) -> str:
+    """A store cannot hold every character, nor a person read it: a dead letter and a parked key carry this text."""
+    return key if key.isprintable() else key.encode("unicode_escape").decode("ascii")

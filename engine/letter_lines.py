@@ -50,12 +50,13 @@ def shown(letter: DeadLetter) -> dict[str, Any]:
         "status": letter.status,
         "body": letter.body.decode(errors="replace") if letter.body is not None else None,
         "metadata": dict(letter.metadata),
-        "event": _cloudevent(letter.event),
-        "origin": _cloudevent(letter.origin),
+        "event": cloudevent(letter.event),
+        "origin": cloudevent(letter.origin),
     }
 
 
-def _cloudevent(event: Event) -> Any:
+def cloudevent(event: Event) -> Any:
+    """As CloudEvents JSON, whatever its data is."""
     try:
         return json.loads(encode_one(event))
     except Permanent:  # its data is not what its content type says: shown as bytes

@@ -39,7 +39,7 @@ def open_store(url: str, clock: Clock) -> Store:
     points = {point.name: point for point in entry_points(group="jackfield.stores")}
     if scheme not in points:
         hint = close_match(scheme, points) or f"the schemes are {', '.join(sorted(points))}"
-        raise DefinitionError(f"there is no store for {url!r}", hint=hint)
+        raise DefinitionError(f"there is no store for {scheme!r}", hint=hint)
     store: Store = _load(points[scheme])(url, clock)
     return store
 
@@ -55,4 +55,6 @@ def _load(point: EntryPoint) -> Any:
     try:
         return point.load()
     except (ImportError, AttributeError) as error:
-        raise DefinitionError(f"{point.name} cannot be loaded from {point.value}: {error}") from error
+        extras = ",".join(point.extras)
+        hint = f"pip install '{point.dist.name}[{extras}]'" if extras and point.dist else ""
+        raise DefinitionError(f"{point.name} cannot be loaded from {point.value}: {error}", hint=hint) from error

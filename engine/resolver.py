@@ -46,7 +46,7 @@ class Resolver:
         """The component that a pipeline names at `place`, or writes there."""
         if isinstance(binding, str):
             return await self.component(binding)
-        name = "-".join([pipeline.model.metadata.name, *(str(part) for part in place[1:-1])])
+        name = name_in_place(pipeline, place)
         values = inline_settings(pipeline.document, place, binding)
         return Use(name, component_type(binding.type), values, f"{name} {binding.model_dump_json()}")
 
@@ -67,6 +67,11 @@ class Resolver:
         if spec.token is None:
             return None
         return await self._secrets.get(spec.auth.secret_store if spec.auth else "", spec.token.secret_key_ref)
+
+
+def name_in_place(pipeline: Located[Pipeline], place: Place) -> str:
+    """That of a binding without a document of its own."""
+    return "-".join([pipeline.model.metadata.name, *(str(part) for part in place[1:-1])])
 
 
 def schema_of(pipeline: Located[Pipeline], schema: str | dict[str, Any], definitions: Definitions) -> Any:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from bindings.contract import Context, InputBinding, OutputBinding
+from bindings.contract import Context, InputBinding, OutputBinding, Received
 from bindings.localstorage.metadata import LocalStorageMetadata
 from bindings.manifest import ComponentType
 
@@ -13,6 +14,12 @@ def _input(metadata: LocalStorageMetadata, context: Context) -> InputBinding:
     from bindings.localstorage.input import LocalStorageInput
 
     return LocalStorageInput(metadata, context)
+
+
+async def _peek(metadata: LocalStorageMetadata, context: Context, limit: int) -> Sequence[Received]:
+    from bindings.localstorage.input import LocalStorageInput
+
+    return await LocalStorageInput(metadata, context).peek(limit)
 
 
 def _place(metadata: LocalStorageMetadata, name: str) -> str | None:
@@ -47,6 +54,7 @@ spec:
 """,
     input=_input,
     output=_output,
+    peek=_peek,
     operations={
         "create": 'Writes the data to a file, whole or not at all; gives back `{"fileName": ...}`.',
         "get": "Gives back the content of a file.",

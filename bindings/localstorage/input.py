@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from mimetypes import MimeTypes
 from pathlib import Path
@@ -75,6 +75,18 @@ class LocalStorageInput:
         self._ready.extendleft(reversed(released))
         if released:
             self._released.set()
+
+    async def peek(self, limit: int) -> Sequence[Received]:
+        """What waits, of an input that is not open; a file that is still being written may be among it."""
+        return await asyncio.to_thread(self._peek, limit, await self._store.marks(self._scope))
+
+    def _peek(self, limit: int, marks: Mapping[str, str]) -> list[Received]:
+        self._root = Path(self._metadata.root_path).resolve()
+        if not self._root.is_dir():
+            return []
+        folder, now = Folder(self._root, compile_pattern(self._metadata.pattern), 0.0), self._clock.now()
+        folder.look(now, marks)  # what is seen a second time is at rest
+        return self._receive_all(folder.look(now, marks).at_rest[:limit])
 
     async def close(self) -> None:
         if self._is_watching:

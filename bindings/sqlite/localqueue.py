@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
 from typing import Literal
 
@@ -14,7 +15,9 @@ from pydantic import Field
 from bindings.contract import Context, Operation, Received, Result, Settled
 from bindings.manifest import ComponentType
 from bindings.metadata import BindingMetadata, PositiveDuration, Text, parse_duration
+from bindings.sqlite import messages
 from bindings.sqlite.database import Database
+from bindings.sqlite.failure import opening_failure
 from bindings.sqlite.queue import SqliteQueue
 from bindings.store import Message
 from engine.errors import EventError, Permanent, Retryable
@@ -80,9 +83,14 @@ class LocalQueue:
             else:
                 batches[delay].append(_message(operation, time))
                 places.append(delay)
-        answers = await asyncio.gather(*(self._put(messages, delay) for delay, messages in batches.items()))
+        answers = await asyncio.gather(*(self._put(batch, delay) for delay, batch in batches.items()))
         answer = dict(zip(batches, answers, strict=True))
         return [place if isinstance(place, Permanent) else answer[place] for place in places]
+
+    async def peek(self, limit: int) -> Sequence[Received]:
+        """What waits, of a queue that is not open."""
+        waiting = await asyncio.to_thread(_waiting, self._path, self._name, self._clock.now(), limit)
+        return [self._received(message) for message in waiting]
 
     async def close(self) -> None:
         await self._resources.aclose()
@@ -98,12 +106,27 @@ class LocalQueue:
         }
         return Received(id, message.data, attributes, metadata, message.attempt, message.handle)
 
-    async def _put(self, messages: Sequence[Message], delay: float) -> Result | EventError:
+    async def _put(self, batch: Sequence[Message], delay: float) -> Result | EventError:
         try:
-            await self._queue.put(messages, delay=delay)
+            await self._queue.put(batch, delay=delay)
         except Retryable as error:
             return error
         return Result(landed=f"queue {self._name}")
+
+
+async def _peek(metadata: LocalQueueMetadata, context: Context, limit: int) -> Sequence[Received]:
+    return await LocalQueue(metadata, context).peek(limit)
+
+
+def _waiting(path: Path, queue: str, now: float, limit: int) -> Sequence[Received]:
+    """Reads the file and never writes to it; one that is not there is not made."""
+    if not path.exists():
+        return []
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+            return messages.waiting(connection, queue, now, limit)
+    except sqlite3.Error as error:
+        raise opening_failure(error, path) from error
 
 
 def _message(operation: Operation, time: str) -> Message:
@@ -146,6 +169,7 @@ spec:
 """,
     input=LocalQueue,
     output=LocalQueue,
+    peek=_peek,
     operations={"create": "Adds the event, with all its attributes, at the end of the queue."},
     input_metadata={
         "queueName": "The name of the queue.",

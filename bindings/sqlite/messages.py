@@ -38,6 +38,10 @@ _NEXT = """
         (SELECT max(seq) FROM messages WHERE queue = :queue)
     FROM next CROSS JOIN messages USING (seq)
 """
+_WAITING = """
+    SELECT id, data, attributes, metadata, coalesce(deliveries, 0) FROM messages LEFT JOIN claims USING (seq)
+    WHERE messages.queue = ? AND coalesce(visible_at, 0) <= ? ORDER BY seq LIMIT ?
+"""
 _CLAIM = """
     INSERT INTO claims (seq, queue, visible_at, deliveries)
     SELECT CAST(key AS INTEGER), :queue, :until, value FROM json_each(:claims) WHERE true
@@ -95,6 +99,15 @@ def claim(
     claims = dict(message.handle for message in received)
     connection.execute(_CLAIM, {"queue": queue, "until": until, "claims": json.dumps(claims)})
     return received, cursor
+
+
+def waiting(connection: sqlite3.Connection, queue: str, now: float, limit: int) -> Sequence[Received]:
+    """The next messages as `claim` would give them; nothing is claimed."""
+    rows = connection.execute(_WAITING, (queue, now, limit))
+    return [
+        Received(id, data, json.loads(attributes), json.loads(metadata), deliveries + 1)
+        for id, data, attributes, metadata, deliveries in rows
+    ]
 
 
 def _data(connection: sqlite3.Connection, seq: int, text: str | None) -> bytes:

@@ -16,6 +16,9 @@ from engine.version import VERSION
 COMMANDS = {
     "run": "run the definitions of a folder",
     "check": "find every mistake in the definitions of a folder",
+    "plan": "what a pipeline would do with an event, step by step, without doing it",
+    "graph": "the components, pipelines and apps of a folder, and what flows between them, as a picture",
+    "lsp": "a language server for editors, over the standard input and output",
     "test": "run the tests of pipelines, with no network and no waiting",
     "send": "put events into a queue",
     "dead-letters": "list, show, edit, replay, discard, export or import what could not be delivered",

@@ -12,7 +12,7 @@ from engine.definitions.definition import Definition, understand
 from engine.definitions.source import Source
 from engine.definitions.uses import component_uses
 
-_HIDDEN = "***"
+HIDDEN = "***"
 _PASSWORD = re.compile(r"(://[^\s/:@]*:)[^\s/@]+@")  # in a URL
 
 
@@ -22,8 +22,13 @@ def redacted(text: str) -> str:
     found = {document.offsets(path) for document in documents for path in _secrets(understand(document))}
     for start, end in sorted(found, reverse=True):
         break_ = "\n" if text[start:end].endswith("\n") else ""
-        text = f"{text[:start]}{_HIDDEN}{break_}{text[end:]}"
-    return _PASSWORD.sub(rf"\1{_HIDDEN}@", text)
+        text = f"{text[:start]}{HIDDEN}{break_}{text[end:]}"
+    return without_passwords(text)
+
+
+def without_passwords(text: str) -> str:
+    """The text without the passwords of the URLs in it."""
+    return _PASSWORD.sub(rf"\1{HIDDEN}@", text)
 
 
 def _secrets(definition: Definition) -> Iterator[metadata.Path]:

@@ -13,7 +13,7 @@ from engine.definitions.diagnostic import Diagnostic, Severity, Span
 
 MAX_FILE_SIZE = 2**20  # bytes
 
-_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # what YAML 1.1, and so libyaml, counts as one
+LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # what YAML 1.1, and so libyaml, counts as one
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Source:
 
     @cached_property
     def lines(self) -> list[str]:
-        return _LINE_BREAK.split(self.text)
+        return LINE_BREAK.split(self.text)
 
     def line(self, number: int) -> str:
         """The text of a line, counted from 1; empty where there is none."""
@@ -37,7 +37,7 @@ class Source:
 
     def span_at(self, offset: int, length: int = 1) -> Span:
         """The place of a character of the text."""
-        before = _LINE_BREAK.split(self.text[:offset])
+        before = LINE_BREAK.split(self.text[:offset])
         return self.span(len(before), len(before[-1]) + 1, length)
 
     def error(
@@ -97,17 +97,19 @@ def read_source(path: Path) -> Source | Diagnostic:
         return source.error("E101", "the file is gone", start, "it was there when the folder was listed")
     except OSError as error:
         return source.error("E101", f"the file cannot be read: {error.strerror}", start, "see its owner and its rights")
+    return source_of(path, source.shown, data, size)
+
+
+def source_of(path: Path, shown: str, data: bytes, size: int = 0) -> Source | Diagnostic:
+    """The text that these bytes are, or why they are none; `size`: that of the file where not all of it was read."""
+    source = Source(path, shown, "")
     if max(size, len(data)) > MAX_FILE_SIZE:
         return source.error(
             "E102",
             f"the file has {max(size, len(data)):,} bytes, and a definition at most {MAX_FILE_SIZE:,}",
-            start,
+            source.span(1, 1),
             "split it into several files, or keep it outside of this folder",
         )
-    return _decode(source, data)
-
-
-def _decode(source: Source, data: bytes) -> Source | Diagnostic:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return source.error("E103", "the file is UTF-16", source.span(1, 1), "save it as UTF-8")
     if b"\0" in data:

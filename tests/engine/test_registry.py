@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -64,10 +65,28 @@ async def test_store_is_found_by_the_scheme_of_its_url(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "hint"), [("sqllite:x.db", "did you mean 'sqlite'?"), ("redis://x", "the schemes are"), ("", "the schemes")]
+    ("url", "hint"),
+    [
+        ("sqllite:x.db", "did you mean 'sqlite'?"),
+        ("postgrse://user:secret@host/db", "did you mean 'postgres'?"),
+        ("redis://x", "the schemes are"),
+        ("", "the schemes"),
+    ],
 )
 def test_store_of_an_unknown_scheme_is_refused_with_a_hint(url: str, hint: str) -> None:
     with pytest.raises(DefinitionError) as caught:
         open_store(url, VirtualClock())
-    assert f"there is no store for {url!r}" in str(caught.value)
+    assert f"there is no store for {url.partition(':')[0]!r}" in str(caught.value)
     assert hint in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql"])
+def test_store_whose_package_is_missing_gives_the_command_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    for name in [name for name in sys.modules if name.startswith("bindings.postgresql.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "psycopg", None)  # as Python does it for one that cannot be imported
+    with pytest.raises(DefinitionError, match=r"psycopg.*\(pip install 'jackfield\[postgresql\]'\)"):
+        open_store(f"{scheme}://127.0.0.1/x", VirtualClock())

@@ -449,3 +449,33 @@ async def test_backlog_is_given_out_in_order_with_no_look_between(tmp_path: Path
         while len(received) < 1000:
             received += await binding.read(limit=100)  # the clock stands still, so no look can be waited for
     assert [one.metadata["key"] for one in received] == [f"{number:04}" for number in range(1000)]
+
+
+async def test_peek_shows_the_files_that_wait_and_marks_none(tmp_path: Path) -> None:
+    metadata = LocalStorageMetadata(root_path=str(tmp_path), pattern="*.txt")
+    store = MemoryStore()
+    for name in ("a.txt", "b.txt", "c.txt", "d.jpg"):
+        (tmp_path / name).write_bytes(name.encode())
+
+    async def peek() -> dict[str, Received]:
+        assert component.peek
+        waiting = await component.peek(metadata, context("uploads", store=store), 10)
+        return {message.metadata["key"]: message for message in waiting}
+
+    waiting = await peek()
+    assert {key: message.data for key, message in waiting.items()} == {
+        "a.txt": b"a.txt",
+        "b.txt": b"b.txt",
+        "c.txt": b"c.txt",
+    }
+    assert await store.marks("localstorage/uploads") == {}
+    await store.set_marks("localstorage/uploads", {"a.txt": waiting["a.txt"].metadata["etag"]})  # it is done
+    assert set(await peek()) == {"b.txt", "c.txt"}
+
+
+async def test_peek_makes_no_folder(tmp_path: Path) -> None:
+    assert component.peek
+    metadata = LocalStorageMetadata(root_path=str(tmp_path / "uploads"))
+
+    assert await component.peek(metadata, context("uploads"), 10) == []
+    assert not (tmp_path / "uploads").exists()

@@ -136,3 +136,34 @@ def test_example_is_valid() -> None:
     assert document["spec"]["type"] == component.name
     pairs = {pair["name"]: pair["value"] for pair in document["spec"]["metadata"]}
     assert component.metadata.model_validate(pairs) == LocalQueueMetadata()
+
+
+async def peek(path: Path, limit: int = 10) -> Sequence[Received]:
+    assert component.peek
+    return await component.peek(LocalQueueMetadata(path=str(path / "queues.db")), context("orders"), limit)
+
+
+async def test_peek_shows_what_waits_and_takes_nothing(tmp_path: Path) -> None:
+    async with opened(tmp_path) as queue:
+        await queue.invoke([operation("create", b"%d" % number) for number in range(3)])
+        [taken] = await queue.read(1)
+        seen = await peek(tmp_path, 1)
+        assert [message.data for message in await peek(tmp_path)] == [b"1", b"2"]
+        [following] = await queue.read(1)
+
+    assert taken.data == b"0"
+    [first] = seen
+    assert (first.id, first.data, first.attributes) == (following.id, following.data, following.attributes)
+    assert first.metadata == following.metadata
+
+
+async def test_peek_makes_no_file(tmp_path: Path) -> None:
+    assert await peek(tmp_path) == []
+    assert not (tmp_path / "queues.db").exists()
+
+
+async def test_peek_at_what_is_no_queue_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "queues.db").write_bytes(b"not a database, and long enough to be seen as none" * 100)
+
+    with pytest.raises(DefinitionError):
+        await peek(tmp_path)

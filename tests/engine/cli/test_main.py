@@ -63,7 +63,7 @@ def test_a_folder_that_does_not_exist_is_one_clear_error(
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("--store", "mongodb://x", "there is no store for 'mongodb://x' (the schemes are sqlite)"),
+        ("--store", "mongodb://x", "there is no store for 'mongodb' (the schemes are postgres, postgresql, sqlite)"),
         ("--drain", "soon", "--drain: 'soon' is not a duration; write it like 200ms, 10s, 1m30s, 2h or 7d"),
         (
             "--keep-dead-letters",

@@ -76,7 +76,16 @@ def test_as_json_is_one_line_with_all_fields() -> None:
         "code": "E302",
         "message": "there is no component 'uploda'",
         "hint": "did you mean 'uploads'?",
-        "related": {"place": "pipelines/b.yaml:3:9", "message": "it is here"},
+        "related": [
+            {
+                "file": "pipelines/b.yaml",
+                "line": 3,
+                "column": 9,
+                "endLine": 1,
+                "endColumn": 1,
+                "message": "it is here",
+            }
+        ],
     }
 
 
@@ -84,4 +93,19 @@ def test_as_json_without_a_related_place_has_none() -> None:
     warning = Diagnostic(Span("f"), "W101", "m", severity=Severity.WARNING)
 
     assert json.loads(warning.as_json())["severity"] == "warning"
-    assert "related" not in json.loads(warning.as_json())
+    assert json.loads(warning.as_json())["related"] == []
+
+
+def test_as_github_is_a_workflow_command() -> None:
+    assert DIAGNOSTIC.as_github() == (
+        "::error file=pipelines/a.yaml,line=12,endLine=12,endColumn=21,title=E302,col=14::"
+        "there is no component 'uploda'%0Adid you mean 'uploads'?%0Apipelines/b.yaml:3:9: it is here"
+    )
+
+
+def test_as_github_escapes_what_would_end_the_command() -> None:
+    diagnostic = Diagnostic(Span("a,b:c%.yaml", 1, 1, 2, 1), "W1", "50% of\n::error::x", severity=Severity.WARNING)
+
+    assert diagnostic.as_github() == (
+        "::warning file=a%2Cb%3Ac%25.yaml,line=1,endLine=2,title=W1,col=1::50%25 of\N{REPLACEMENT CHARACTER}::error::x"
+    )

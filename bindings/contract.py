@@ -20,7 +20,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 from bindings.store import Store
-from engine.errors import EventError
+from engine.errors import EventError, Permanent
 from engine.event import Attribute, Event
 
 if TYPE_CHECKING:
@@ -137,5 +137,66 @@ class SecretStore(Protocol):
 
     # The keys of one secret; raises `KeyError` when there is none of that name.
     async def get(self, name: str) -> Mapping[str, str]: ...
+
+    # Every secret that the store may give out, by its name.
+    async def all(self) -> Mapping[str, Mapping[str, str]]: ...
+
+    async def close(self) -> None: ...
+
+
+class EtagMismatch(Permanent):
+    """The value of a key is not the one that a change was made for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """The value of a key as it is now. `etag` changes whenever the value is written."""
+
+    value: bytes
+    etag: str
+    expires: float | None = None  # seconds since the epoch
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What becomes of one key. With an etag: only if it is the current one."""
+
+    key: str
+    value: bytes | None  # None deletes the key; one that is not there is deleted already
+    etag: str | None = None
+    first_write: bool = False  # without an etag: only if the key has no value yet
+    ttl: float | None = None  # seconds; None: it stays, whatever was said before
+
+
+class StateStore(Protocol):
+    # The metadata model of the type is a `StateMetadata`. Called concurrently.
+    async def open(self) -> None: ...
+
+    # The items of those keys that have one.
+    async def get(self, keys: Sequence[str]) -> Mapping[str, Item]: ...
+
+    # Each change for itself: one error or None for each, in the same order. Durable when it returns.
+    async def write(self, changes: Sequence[Change]) -> Sequence[EventError | None]: ...
+
+    # All of them, in their order, or none: then it raises the error.
+    async def transact(self, changes: Sequence[Change]) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """One message for a topic, as it is to travel."""
+
+    data: bytes
+    content_type: str
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+class PubSub(Protocol):
+    async def open(self) -> None: ...
+
+    # One error or None for each, in the same order. Returns when the broker has confirmed them. Called concurrently.
+    async def publish(self, topic: str, publications: Sequence[Publication]) -> Sequence[EventError | None]: ...
 
     async def close(self) -> None: ...

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bindings.contract import Context, InputBinding, OutputBinding, Received, SecretStore
+from bindings.contract import Context, InputBinding, OutputBinding, PubSub, Received, SecretStore, StateStore
 from bindings.metadata import Metadata
 
 
@@ -25,6 +25,8 @@ class ComponentType:
     input: Callable[[Any, Context], InputBinding] | None = None
     output: Callable[[Any, Context], OutputBinding] | None = None
     secret_store: Callable[[Any, Context], SecretStore] | None = None
+    state_store: Callable[[Any, Context], StateStore] | None = None
+    pubsub: Callable[[Any, Context], PubSub] | None = None
     # What waits at an input, as it would be read next: without opening it, taking anything or writing anywhere.
     peek: Callable[[Any, Context, int], Awaitable[Sequence[Received]]] | None = None
     operations: Mapping[str, str] = field(default_factory=dict)  # output operation -> what it does

@@ -128,3 +128,18 @@ class BindingMetadata(Metadata):
     route: str | None = Field(
         None, description="The app's path for Dapr's input binding calls; default: the name.", examples=["/orders"]
     )
+
+
+class StateMetadata(Metadata):
+    """What every state store has (Dapr, pkg/components/state/state_config.go)."""
+
+    key_prefix: Text = Field(
+        "appid",
+        description="What stands before each key, with `||` between: `appid`, `name` (the component's), `namespace`, "
+        "`none`, or any other text as it is.",
+        examples=["appid", "name", "none"],
+        min_length=1,
+    )
+    actor_state_store: Flag = Field(
+        False, description="Whether actors keep their state in it; read, and not applied: there are no actors."
+    )

@@ -7,7 +7,7 @@ import contextlib
 import io
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
@@ -78,6 +78,29 @@ class AppClient:
         if 200 <= answer.status < 300:
             return answer
         raise self._refusal(answer)
+
+    @contextlib.asynccontextmanager
+    async def exchange(
+        self, method: str, path: str, headers: Iterable[tuple[str, str]], body: aiohttp.StreamReader | bytes | None
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Sends one request as it is and gives the answer as it comes, whatever its status; no body is held in memory.
+
+        Raises as `send` where there is no answer at all.
+        """
+        async with self._slots:
+            with self._failures(0):
+                url = f"{self.url}/{path.lstrip('/')}"
+                response = await self._session.request(
+                    method,
+                    url,
+                    headers=[*headers, *self._headers.items()],
+                    data=body,
+                    allow_redirects=False,
+                    skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent", "Content-Type"),
+                    auto_decompress=False,
+                )
+            async with response:
+                yield response
 
     def _request(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None

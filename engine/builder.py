@@ -132,17 +132,20 @@ class Builder:
         return Resolver(definitions, self._store, self._clock)
 
     async def app(self, call: Call, definitions: Definitions, resolver: Resolver) -> AppClient:
-        """One client for one definition of an app, so that `maxConcurrency` holds over all pipelines."""
         if isinstance(call.app, InlineApp):
             return AppClient(self._session, without_password(call.app.url), call.app.url)
-        app, token = definitions.apps[call.app], await resolver.token(definitions.apps[call.app])
+        return await self.named_app(call.app, definitions, resolver)
+
+    async def named_app(self, name: str, definitions: Definitions, resolver: Resolver) -> AppClient:
+        """One client for one definition of an app, so that `maxConcurrency` holds over all pipelines."""
+        app, token = definitions.apps[name], await resolver.token(definitions.apps[name])
         spec, made_of = app.model.spec, (app.model.model_dump_json(), token)
         known = self._apps.get(made_of)
         if known is not None:
             return known
         client = self._apps[made_of] = AppClient(
             self._session,
-            call.app,
+            name,
             spec.url,
             token=token,
             max_concurrency=spec.max_concurrency,

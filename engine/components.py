@@ -1,15 +1,15 @@
-"""The components in use: an input belongs to one pipeline, an output is opened once and shared by all."""
+"""The components in use: an input belongs to one pipeline, all else is opened once and shared."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 from weakref import WeakValueDictionary
 
-from bindings.contract import Clock, Context, InputBinding, OutputBinding
+from bindings.contract import Clock, Context, InputBinding, OutputBinding, PubSub, SecretStore, StateStore
 from bindings.manifest import ComponentType
 from bindings.metadata import Metadata
 from bindings.store import Store
@@ -38,7 +38,7 @@ B = TypeVar("B", bound=_Opens)
 
 @dataclass(slots=True)
 class _Shared:
-    binding: OutputBinding
+    opened: _Opens
     users: int = 0
 
 
@@ -46,7 +46,7 @@ class Components:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._outputs: dict[str, _Shared] = {}
+        self._shared: dict[str, _Shared] = {}
         self._opening: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def input(self, use: Use) -> InputBinding:
@@ -65,26 +65,41 @@ class Components:
 
         Raises `DefinitionError` when it can never be opened like this, `NotReady` when its system does not answer.
         """
-        if use.manifest.output is None:
-            raise DefinitionError(f"{use.manifest.name} cannot be an output")
-        # One lock for each: an output that does not answer must not hold up the others.
+        return await self._share(use, use.manifest.output, "an output")
+
+    async def state_store(self, use: Use) -> StateStore:
+        """As `output`."""
+        return await self._share(use, use.manifest.state_store, "a state store")
+
+    async def pubsub(self, use: Use) -> PubSub:
+        """As `output`."""
+        return await self._share(use, use.manifest.pubsub, "a pub/sub")
+
+    async def secret_store(self, use: Use) -> SecretStore:
+        """As `output`."""
+        return await self._share(use, use.manifest.secret_store, "a secret store")
+
+    async def _share(self, use: Use, make: Callable[[Any, Context], B] | None, role: str) -> B:
+        if make is None:
+            raise DefinitionError(f"{use.manifest.name} cannot be {role}")
+        # One lock for each: one whose system does not answer must not hold up the others.
         async with self._opening.setdefault(use.fingerprint, asyncio.Lock()):
-            shared = self._outputs.get(use.fingerprint)
+            shared = self._shared.get(use.fingerprint)
             if shared is None:
                 with _missing_library(use.manifest):
-                    binding = use.manifest.output(use.settings, self._context(use))
-                await open_within(binding, use)
-                shared = self._outputs[use.fingerprint] = _Shared(binding)
+                    made = make(use.settings, self._context(use))
+                await open_within(made, use)
+                shared = self._shared[use.fingerprint] = _Shared(made)
             shared.users += 1
-            return shared.binding
+            return cast(B, shared.opened)  # a component has one role beside its input
 
     async def release(self, use: Use) -> None:
-        """The last one who uses an output closes it."""
-        shared = self._outputs[use.fingerprint]
+        """The last one who uses it closes it."""
+        shared = self._shared[use.fingerprint]
         shared.users -= 1
         if shared.users == 0:
-            del self._outputs[use.fingerprint]
-            await shared.binding.close()
+            del self._shared[use.fingerprint]
+            await shared.opened.close()
 
     def _context(self, use: Use) -> Context:
         return Context(use.name, self._store, self._clock)

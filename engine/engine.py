@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -11,6 +12,9 @@ import aiohttp
 
 from bindings.contract import Clock
 from bindings.store import Store
+from engine.api.blocks import Blocks
+from engine.api.folder_parts import FolderParts
+from engine.api.http import HttpApi
 from engine.builder import Builder
 from engine.components import Components
 from engine.definitions.check import Definitions
@@ -32,9 +36,21 @@ class Report(Observer, Lifecycle, Protocol):
 
 
 class Engine:
-    """`drain`: seconds that a pipeline gets to finish what is under way when it is swapped or stopped."""
+    """`drain`: seconds that a pipeline gets to finish what is under way when it is swapped or stopped.
 
-    def __init__(self, store: Store, clock: Clock, report: Report, host: str, port: int, drain: float) -> None:
+    `app_id`: whom the API for apps serves. `asked_to_stop` is set by its shutdown call.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        report: Report,
+        host: str,
+        port: int,
+        drain: float,
+        app_id: str = "jackfield",
+    ) -> None:
         self._store = store
         self._clock = clock
         self._report = report
@@ -43,7 +59,11 @@ class Engine:
         self._counts: dict[str, Counts] = {}
         self._has_applied = False
         self._opening = Insistence(_RETRY, clock, _log, only=NotReady)
-        self.server = Server(host, port, self._not_ready)
+        self._components = Components(store, clock)
+        self.asked_to_stop = asyncio.Event()
+        self._parts = FolderParts(self._components, lambda: not self._not_ready(), self.asked_to_stop.set)
+        blocks = Blocks(self._parts, clock, app_id, os.environ.get("DAPR_API_TOKEN") or None)
+        self.server = Server(host, port, self._not_ready, HttpApi(blocks).mount)
 
     async def start(self) -> None:
         """Listens and opens the store, which is waited for; raises `DefinitionError` when one of them cannot be."""
@@ -57,14 +77,14 @@ class Engine:
         connector = aiohttp.TCPConnector(limit=0)
         timeout = aiohttp.ClientTimeout(total=None)
         self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())
-        components = Components(self._store, self._clock)
-        self._builder = Builder(self._store, self._clock, self._session, components, self._report)
+        self._builder = Builder(self._store, self._clock, self._session, self._components, self._report)
 
     async def apply(self, definitions: Definitions) -> None:
         """Stops, then starts and swaps pipelines side by side until what runs is what is defined.
 
         Returns when each has been tried once; one whose system is away is tried again in the background.
         """
+        await self._parts.apply(definitions, self._builder)
         # First: a pipeline that got another name must not read its input beside its former self.
         await asyncio.gather(*(self._remove(name) for name in self._slots if name not in definitions.pipelines))
         changes = []
@@ -90,6 +110,7 @@ class Engine:
         await asyncio.gather(*(slot.stop() for slot in self._slots.values()))
         self._slots.clear()
         await self.server.stop()
+        await self._parts.close()
         await self._session.close()
         await self._store.close()
 

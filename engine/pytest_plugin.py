@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from engine.testing.fake import Fake
     from engine.testing.suite import PlacedTest, Suite
 
 _SUFFIXES = (".test.yaml", ".test.yml")
@@ -17,6 +18,15 @@ _SUITES = pytest.StashKey[dict[Path, "Suite"]]()
 
 class PipelineTestFailed(Exception):
     """What is wrong, for a person."""
+
+
+@pytest.fixture
+def jackfield_fake() -> Iterator[Fake]:
+    """A fake engine without secrets and apps (docs/testing-apps.md)."""
+    from engine.testing.fake import fake
+
+    with fake() as engine:
+        yield engine
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

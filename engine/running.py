@@ -40,15 +40,17 @@ async def run_folder(arguments: argparse.Namespace) -> int:
     report = LineReport(sink, clock)
     store = open_store(arguments.store, clock)
     retention = Retention.of(store, clock, arguments.keep_dead_letters, arguments.most_dead_letters)
-    engine = Engine(store, clock, report, arguments.host, arguments.http_port, _drain(arguments.drain))
+    host, port, drain = arguments.host, arguments.http_port, _drain(arguments.drain)
+    engine = Engine(store, clock, report, host, port, drain, arguments.app_id)
     with _logged(sink):
         await engine.start()
         sink.write("started", "jackfield", f"listens on http://{engine.server.host}:{engine.server.port}", {})
         retaining = asyncio.create_task(retention.run())
         following = asyncio.create_task(follow(root, engine, report, sink, clock, color))
-        stopped = _on_signals(sink)
+        _on_signals(sink, engine.asked_to_stop)
+        stopped = asyncio.ensure_future(engine.asked_to_stop.wait())
         try:
-            await asyncio.wait({following, asyncio.ensure_future(stopped.wait())}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({following, stopped}, return_when=asyncio.FIRST_COMPLETED)
             if following.done():
                 following.result()
             sink.write("draining", "jackfield", f"finishes what is under way, at most {arguments.drain}", {})
@@ -87,9 +89,8 @@ def _drain(text: str) -> float:
         raise DefinitionError(f"--drain: {error}") from error
 
 
-def _on_signals(sink: Sink) -> asyncio.Event:
+def _on_signals(sink: Sink, stopped: asyncio.Event) -> None:
     """The first SIGTERM or SIGINT sets the event, a second one ends the process at once."""
-    stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     first = 0.0
 
@@ -104,7 +105,6 @@ def _on_signals(sink: Sink) -> asyncio.Event:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
-    return stopped
 
 
 async def follow(root: Path, engine: Engine, report: LineReport, sink: Sink, clock: Clock, color: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""The engine's HTTP server: health, readiness, webhooks, and the place for the API for apps."""
+"""The engine's HTTP server: health, readiness, webhooks, and the API for apps."""
 
 from __future__ import annotations
 
@@ -15,9 +15,18 @@ LOOPBACK = "127.0.0.1"
 
 
 class Server:
-    """`not_ready` gives what `/readyz` answers, and why, until all is well; then it is empty."""
+    """`not_ready` gives what `/readyz` answers, and why, until all is well; then it is empty.
 
-    def __init__(self, host: str, port: int, not_ready: Callable[[], Mapping[str, object]]) -> None:
+    `mount` adds the routes that come after the server's own.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        not_ready: Callable[[], Mapping[str, object]],
+        mount: Callable[[web.Application], None] | None = None,
+    ) -> None:
         self.host = host
         self.port = port
         self.webhooks: dict[str, ServesHttp] = {}
@@ -26,6 +35,8 @@ class Server:
         app.router.add_get("/healthz", self._health)
         app.router.add_get("/readyz", self._readiness)
         app.router.add_route("*", "/webhooks/{component}", self._webhook)
+        if mount is not None:
+            mount(app)
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2.0)
 
     async def start(self) -> None:

@@ -61,6 +61,13 @@ def test_the_tests_in_python_of_the_page_of_tests_pass(monkeypatch: pytest.Monke
     names["test_many_orders_are_sent_in_batches"]()
 
 
+def test_the_test_of_the_page_of_apps_passes() -> None:
+    [source] = [text for page, text in blocks("python") if page == "docs/testing-apps.md"]
+    names: dict[str, Any] = {}
+    exec(source, names)  # noqa: S102 - our own page
+    names["test_order_is_saved_and_published"]()
+
+
 @pytest.mark.parametrize(
     ("page", "line"),
     [(page, line) for page, text in blocks("sh") for line in re.findall(r"^jackfield [^#&|\n]*", text, re.MULTILINE)],

@@ -36,6 +36,11 @@ class EnvSecrets:
             raise KeyError(f"the environment variable {variable} is not set")
         return {name: os.environ[variable]}
 
+    async def all(self) -> Mapping[str, Mapping[str, str]]:
+        variables = [name for name in os.environ if name.startswith(self._prefix) and not _is_the_engines(name)]
+        names = {variable.removeprefix(self._prefix): variable for variable in variables}
+        return {name: {name: os.environ[variable]} for name, variable in names.items() if name}
+
     async def close(self) -> None:
         pass
 

@@ -56,6 +56,9 @@ class FileSecrets:
             raise KeyError(f"{self._path} has no secret {name}")
         return self._secrets[name]
 
+    async def all(self) -> Mapping[str, Mapping[str, str]]:
+        return self._secrets
+
     async def close(self) -> None:
         pass
 

@@ -53,3 +53,8 @@ def open_queue(name: str, capacity: int) -> Queue:
     queue = _queues.setdefault(asyncio.get_running_loop(), {}).setdefault(name, Queue())
     queue.resize(capacity)
     return queue
+
+
+def find_queue(name: str) -> Queue | None:
+    """The queue of that name in the running event loop, if somebody has opened it."""
+    return _queues.get(asyncio.get_running_loop(), {}).get(name)

@@ -15,6 +15,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--http-port", type=int, default=3500, metavar="N", help="port of the server (default: 3500)")
     parser.add_argument("--host", default="127.0.0.1", help="address of the server (default: 127.0.0.1)")
     parser.add_argument(
+        "--app-id",
+        default="jackfield",
+        metavar="NAME",
+        help="the app id of Dapr's API: stands before keys of state, and is the source of published events "
+        "(default: jackfield)",
+    )
+    parser.add_argument(
         "--store",
         default=DEFAULT_STORE,
         metavar="URL",

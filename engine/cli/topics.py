@@ -173,7 +173,13 @@ def _requirements(manifest: ComponentType) -> Mapping[str, str]:
 
 
 def _uses(manifest: ComponentType) -> str:
-    uses = {"an input": manifest.input, "an output": manifest.output, "a secret store": manifest.secret_store}
+    uses = {
+        "an input": manifest.input,
+        "an output": manifest.output,
+        "a secret store": manifest.secret_store,
+        "a state store": manifest.state_store,
+        "a pub/sub": manifest.pubsub,
+    }
     parts = [f"It is {' and '.join(name for name, factory in uses.items() if factory)}."]
     if manifest.input:
         parts.append("Several pipelines can share it." if manifest.shared_input else "One pipeline can read it.")

@@ -19,7 +19,8 @@ def test_every_installed_type_loads_and_has_the_name_of_its_entry_point() -> Non
         manifest = component_type(name)
         assert isinstance(manifest, ComponentType)
         assert manifest.name == name
-        assert manifest.input or manifest.output or manifest.secret_store
+        blocks = (manifest.secret_store, manifest.state_store, manifest.pubsub)
+        assert manifest.input or manifest.output or any(blocks)
 
 
 def test_type_that_is_not_installed_is_refused_with_a_hint() -> None:

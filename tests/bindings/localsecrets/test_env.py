@@ -59,3 +59,12 @@ def test_example_is_valid() -> None:
     spec = yaml.safe_load(component.example)["spec"]
     assert spec["type"] == component.name
     component.metadata.model_validate({item["name"]: item["value"] for item in spec["metadata"]})
+
+
+async def test_all_secrets_are_those_with_the_prefix_but_the_engines(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MINE_A", "MINE_", "DAPR_TOKEN", "APP_API_TOKEN"):
+        monkeypatch.setenv(name, name.lower())
+    assert await EnvSecrets(EnvMetadata(prefix="MINE_"), context()).all() == {"A": {"A": "mine_a"}}
+    everything = await EnvSecrets(EnvMetadata(), context()).all()
+    assert everything["MINE_A"] == {"MINE_A": "mine_a"}
+    assert not {"DAPR_TOKEN", "APP_API_TOKEN"} & everything.keys()

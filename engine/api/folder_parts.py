@@ -1,0 +1,125 @@
+"""The components and apps of the folder, as the API uses them: opened at first use, shared with the pipelines."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import TypeVar
+
+from bindings.contract import OutputBinding, PubSub, SecretStore, StateStore
+from bindings.manifest import ComponentType
+from engine.api.parts import Lent, Missing
+from engine.app import AppClient
+from engine.builder import Builder
+from engine.components import Components, Use
+from engine.definitions.check import Definitions
+from engine.errors import JackfieldError
+from engine.registry import component_type
+
+_log = logging.getLogger("jackfield.api")
+T = TypeVar("T")
+
+
+class FolderParts:
+    """Holds what it has opened, so that a call does not open it anew, until its definition changes.
+
+    `well`: whether all that should run does.
+    """
+
+    def __init__(self, components: Components, well: Callable[[], bool], shut_down: Callable[[], None]) -> None:
+        self._components = components
+        self.well = well
+        self.shut_down = shut_down
+        self._definitions = Definitions(Path())
+        self._builder: Builder | None = None
+        self._uses: dict[str, Use] = {}
+        self._held: dict[str, Use] = {}
+
+    def ready(self) -> bool:
+        return self._builder is not None
+
+    def components(self) -> Sequence[tuple[str, str, str]]:
+        components = self._definitions.components
+        return [(name, one.model.spec.type, one.model.spec.version) for name, one in components.items()]
+
+    async def apply(self, definitions: Definitions, builder: Builder) -> None:
+        """What is held and is still defined as it was stays open; the rest is closed when nobody uses it."""
+        self._definitions, self._builder = definitions, builder
+        self._uses.clear()
+        for name, held in list(self._held.items()):
+            if await self._fingerprint(name) != held.fingerprint:
+                await self._let_go(name)
+
+    async def close(self) -> None:
+        self._definitions, self._builder = Definitions(Path()), None
+        for name in list(self._held):
+            await self._let_go(name)
+
+    def state_store(self, name: str) -> AbstractAsyncContextManager[Lent[StateStore]]:
+        return self._lent(name, lambda manifest: manifest.state_store, self._components.state_store)
+
+    def pubsub(self, name: str) -> AbstractAsyncContextManager[Lent[PubSub]]:
+        return self._lent(name, lambda manifest: manifest.pubsub, self._components.pubsub)
+
+    def output(self, name: str) -> AbstractAsyncContextManager[Lent[OutputBinding]]:
+        return self._lent(name, lambda manifest: manifest.output, self._components.output)
+
+    def secret_store(self, name: str) -> AbstractAsyncContextManager[Lent[SecretStore]]:
+        return self._lent(name, lambda manifest: manifest.secret_store, self._components.secret_store)
+
+    async def app(self, name: str) -> AppClient:
+        definitions = self._definitions
+        if self._builder is None or name not in definitions.apps:
+            raise Missing(name, others=bool(definitions.apps))
+        async with self._builder.resolver(definitions) as resolver:
+            return await self._builder.named_app(name, definitions, resolver)
+
+    @contextlib.asynccontextmanager
+    async def _lent(
+        self, name: str, role: Callable[[ComponentType], object], open: Callable[[Use], Awaitable[T]]
+    ) -> AsyncIterator[Lent[T]]:
+        self._check(name, role)
+        use = await self._use(name)
+        opened = await open(use)  # one use for the call, so that a change of the folder does not end it
+        try:
+            if name not in self._held and self._uses.get(name) is use:
+                self._held[name] = use
+                await open(use)
+            yield Lent(use, opened)
+        finally:
+            await self._components.release(use)
+
+    def _check(self, name: str, role: Callable[[ComponentType], object]) -> None:
+        """Raises `Missing`."""
+        components = self._definitions.components
+        names = [one for one, located in components.items() if role(component_type(located.model.spec.type))]
+        if name not in names:
+            raise Missing(name, others=bool(names))
+
+    async def _use(self, name: str) -> Use:
+        definitions = self._definitions
+        if name in self._uses:
+            return self._uses[name]
+        if self._builder is None:
+            raise Missing(name, others=False)
+        async with self._builder.resolver(definitions) as resolver:
+            use = await resolver.component(name)
+        if definitions is not self._definitions:  # it has changed meanwhile: this one is for this call only
+            return use
+        return self._uses.setdefault(name, use)
+
+    async def _fingerprint(self, name: str) -> str | None:
+        """None for what cannot be had any more."""
+        try:
+            return (await self._use(name)).fingerprint
+        except JackfieldError:
+            return None
+
+    async def _let_go(self, name: str) -> None:
+        try:
+            await self._components.release(self._held.pop(name))
+        except JackfieldError as error:
+            _log.warning("component %s did not close: %s", name, error)

@@ -1,0 +1,44 @@
+"""What HTTP requests and answers of all building blocks have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from engine.api.error import ApiError
+from engine.event import JSON_TYPE
+
+_LARGEST_BODY = 4 * 2**20  # bytes; Dapr's --max-body-size
+_PREFIX = "metadata."
+
+
+async def body_of(request: web.Request) -> bytes:
+    """The whole body; raises `ApiError` for one that is too large."""
+    body = bytearray()
+    async for chunk in request.content.iter_any():
+        body += chunk
+        if len(body) > _LARGEST_BODY:
+            message = f"the body is larger than {_LARGEST_BODY:,} bytes"
+            raise ApiError("ERR_BODY_READ", message, 413, "INVALID_ARGUMENT")
+    return bytes(body)
+
+
+def metadata_of_query(request: web.Request) -> dict[str, str]:
+    """`?metadata.ttlInSeconds=10`; of one name, the first counts."""
+    names = [name for name in request.query if name.startswith(_PREFIX)]
+    return {name.removeprefix(_PREFIX): request.query[name] for name in names}
+
+
+def result_response(data: bytes | None, metadata: Mapping[str, str], etag: str | None = None) -> web.Response:
+    """Bytes as they are, with their metadata as headers; 204 where there are none."""
+    headers = {f"{_PREFIX}{name}": _one_line(value) for name, value in metadata.items()}
+    if etag is not None:
+        headers["ETag"] = etag
+    if data is None:
+        return web.Response(status=204, headers=headers)
+    return web.Response(body=data, headers=headers, content_type=JSON_TYPE)
+
+
+def _one_line(value: str) -> str:
+    return value.replace("\r", " ").replace("\n", " ")

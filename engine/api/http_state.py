@@ -1,0 +1,63 @@
+"""The HTTP routes of state (Dapr, State management API)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from aiohttp import web
+
+from bindings.contract import Item
+from engine.api.error import malformed
+from engine.api.http_messages import body_of, metadata_of_query, result_response
+from engine.api.requests import bulk_get_of, changes_of, transaction_of
+from engine.api.state import State, change_of, metadata_of
+
+
+class HttpState:
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    async def get(self, request: web.Request) -> web.Response:
+        store, key = request.match_info["store"], request.match_info["key"]
+        item = (await self._state.get(store, [key])).get(key)
+        return result_response(item.value, metadata_of(item), item.etag) if item else web.Response(status=204)
+
+    async def get_bulk(self, request: web.Request) -> web.Response:
+        keys = bulk_get_of(await body_of(request)).keys
+        found = await self._state.get(request.match_info["store"], keys)
+        return web.json_response([_entry(key, found.get(key)) for key in keys])
+
+    async def save(self, request: web.Request) -> web.Response:
+        changes = changes_of(await body_of(request), metadata_of_query(request))
+        await self._state.save(request.match_info["store"], changes)
+        return web.Response(status=204)
+
+    async def delete(self, request: web.Request) -> web.Response:
+        concurrency = request.query.get("concurrency", "")
+        if concurrency not in ("", "first-write", "last-write"):
+            raise malformed(f"unrecognized concurrency option {concurrency!r}")
+        etag = request.headers.get("If-Match")
+        change = change_of(request.match_info["key"], None, etag=etag, concurrency=concurrency)
+        await self._state.delete(request.match_info["store"], [change])
+        return web.Response(status=204)
+
+    async def transact(self, request: web.Request) -> web.Response:
+        await self._state.transact(request.match_info["store"], transaction_of(await body_of(request)))
+        return web.Response(status=204)
+
+
+def _entry(key: str, item: Item | None) -> dict[str, Any]:
+    if item is None:
+        return {"key": key}
+    metadata = metadata_of(item)
+    entry = {"key": key, "data": _value(item.value), "etag": item.etag}
+    return {**entry, "metadata": metadata} if metadata else entry
+
+
+def _value(data: bytes) -> Any:
+    """What was saved over gRPC need not be JSON."""
+    try:
+        return json.loads(data)
+    except ValueError:
+        return data.decode(errors="replace")

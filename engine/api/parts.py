@@ -1,0 +1,47 @@
+"""What the API needs of its surroundings: the components and apps by their names, opened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from bindings.contract import OutputBinding, PubSub, SecretStore, StateStore
+from engine.app import AppClient
+from engine.components import Use
+
+T = TypeVar("T", covariant=True)
+
+
+class Missing(LookupError):
+    """There is no component of this name in its role; `others`: there are components of other names in it."""
+
+    def __init__(self, name: str, others: bool) -> None:
+        super().__init__(name)
+        self.others = others
+
+
+@dataclass(frozen=True, slots=True)
+class Lent(Generic[T]):
+    """An opened component, and how it is defined."""
+
+    use: Use
+    component: T
+
+
+class Parts(Protocol):
+    """Each is lent for one call and stays open until that ends. A name that is not there raises `Missing`, one that
+    cannot be opened `DefinitionError` or `NotReady`.
+    """
+
+    def state_store(self, name: str) -> AbstractAsyncContextManager[Lent[StateStore]]: ...
+    def pubsub(self, name: str) -> AbstractAsyncContextManager[Lent[PubSub]]: ...
+    def output(self, name: str) -> AbstractAsyncContextManager[Lent[OutputBinding]]: ...
+    def secret_store(self, name: str) -> AbstractAsyncContextManager[Lent[SecretStore]]: ...
+    async def app(self, name: str) -> AppClient: ...  # Raises `Missing`, or `DefinitionError`
+
+    def components(self) -> Sequence[tuple[str, str, str]]: ...  # the name, the type and the version of each
+    def ready(self) -> bool: ...  # whether there is something to lend
+    def well(self) -> bool: ...  # whether all that should run does
+    def shut_down(self) -> None: ...

@@ -1,0 +1,99 @@
+"""The API of a real engine over a folder of definitions."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from engine.clock import SystemClock
+from engine.definitions.check import check
+from engine.definitions.folder import Folder
+from engine.engine import Engine
+from engine.report import LineReport, sink_for
+from engine.server import LOOPBACK
+from engine.testing.memory_store import MemoryStore
+
+DEFINITIONS = """
+apiVersion: dapr.io/v1alpha1
+kind: Component
+metadata: {name: statestore}
+spec: {type: state.in-memory, version: v1}
+---
+apiVersion: dapr.io/v1alpha1
+kind: Component
+metadata: {name: pubsub}
+spec: {type: pubsub.in-memory, version: v1}
+---
+apiVersion: dapr.io/v1alpha1
+kind: Component
+metadata: {name: folder}
+spec:
+  type: bindings.localstorage
+  version: v1
+  metadata: [{name: rootPath, value: ROOT/files}]
+---
+apiVersion: dapr.io/v1alpha1
+kind: Component
+metadata: {name: secrets}
+spec:
+  type: secretstores.local.file
+  version: v1
+  metadata: [{name: secretsFile, value: ROOT/secrets.json}]
+"""
+
+
+class Served:
+    def __init__(self, engine: Engine, root: Path, session: aiohttp.ClientSession) -> None:
+        self.engine = engine
+        self.root = root
+        self._session = session
+
+    @property
+    def url(self) -> str:
+        return f"http://{LOOPBACK}:{self.engine.server.port}"
+
+    async def apply(self, text: str) -> None:
+        """The folder becomes this one file."""
+        (self.root / "all.yaml").write_text(textwrap.dedent(text).replace("ROOT", str(self.root)))
+        report = await check(Folder.load(self.root))
+        assert [str(d) for d in report.diagnostics if d.severity == "error"] == []
+        await self.engine.apply(report.definitions)
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        json: Any = None,
+        *,
+        data: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> tuple[int, bytes, Mapping[str, str]]:
+        request = self._session.request(method, self.url + path, json=json, data=data, headers=headers)
+        async with request as response:
+            return response.status, await response.read(), response.headers
+
+    async def status(self, method: str, path: str, json: Any = None, **more: Any) -> int:
+        return (await self.call(method, path, json, **more))[0]
+
+
+@asynccontextmanager
+async def served(root: Path, text: str | None = DEFINITIONS) -> AsyncIterator[Served]:
+    """`text` None: the engine has started, and nothing has been applied yet."""
+    clock = SystemClock()
+    (root / "secrets.json").write_text('{"redis": {"password": "p4ss"}}')
+    (root / "files").mkdir()
+    engine = Engine(MemoryStore(), clock, LineReport(sink_for("json", clock, False), clock), LOOPBACK, 0, 5.0, "shop")
+    await engine.start()
+    try:
+        async with aiohttp.ClientSession() as session:
+            running = Served(engine, root, session)
+            if text is not None:
+                await running.apply(text)
+            yield running
+    finally:
+        await engine.stop()

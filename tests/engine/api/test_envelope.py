@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from engine.api.envelope import EnvelopeError, envelope
+
+NAMES = {"topic": "orders", "pubsubname": "pubsub"}
+
+
+def wrapped(data: bytes, content_type: str, **metadata: str) -> dict[str, Any]:
+    event = envelope(data, content_type, metadata, NAMES, source="shop", now=0.0)
+    found: dict[str, Any] = json.loads(event)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("data", "content_type", "field", "expected"),
+    [
+        (b'{"n": 1}', "application/json", "data", {"n": 1}),
+        (b'{"n": 1}', "application/vnd.shop+json; charset=utf-8", "data", {"n": 1}),
+        (b"no json", "application/json", "data", "no json"),
+        (b"text", "", "data", "text"),
+        (b"\0\1", "application/octet-stream", "data_base64", "AAE="),
+    ],
+)
+def test_message_is_wrapped_by_its_content_type(data: bytes, content_type: str, field: str, expected: Any) -> None:
+    event = wrapped(data, content_type)
+    assert event[field] == expected
+    assert event["datacontenttype"] == (content_type or "text/plain")
+    assert (
+        event.items() >= {**NAMES, "source": "shop", "specversion": "1.0", "time": "1970-01-01T00:00:00.000Z"}.items()
+    )
+
+
+def test_number_loses_no_digit() -> None:
+    data = b'{"n":1.10000000000000000001}'
+    assert b'"data":' + data in envelope(data, "application/json", {}, NAMES, source="shop", now=0.0)
+
+
+def test_event_of_the_app_is_kept_and_completed() -> None:
+    event = wrapped(b'{"id":"1","type":"mine","data":5,"topic":"other"}', "application/cloudevents+json")
+    assert (event["id"], event["type"], event["source"], event["data"]) == ("1", "mine", "Dapr", 5)
+    assert event["topic"] == "orders"
+
+
+def test_metadata_sets_attributes_and_the_expiration() -> None:
+    event = wrapped(b"1", "application/json", **{"cloudevent.id": "7", "cloudevent.subject": "s", "ttlInSeconds": "60"})
+    assert (event["id"], event["subject"], event["expiration"]) == ("7", "s", "1970-01-01T00:01:00.000Z")
+
+
+@pytest.mark.parametrize("ttl", ["0", "-1", "soon", "1" * 20])
+def test_wrong_ttl_is_refused(ttl: str) -> None:
+    with pytest.raises(EnvelopeError, match="ttlInSeconds"):
+        wrapped(b"1", "application/json", ttlInSeconds=ttl)
+
+
+@pytest.mark.parametrize("data", [b"[]", b"no json"])
+def test_what_is_said_to_be_an_event_must_be_an_object(data: bytes) -> None:
+    with pytest.raises(EnvelopeError, match="JSON"):
+        wrapped(data, "application/cloudevents+json")

@@ -16,6 +16,7 @@ from typing import Any
 from engine.definitions.check import Definitions, Report, check
 from engine.definitions.diagnostic import Diagnostic, Severity
 from engine.definitions.folder import File, Folder, Located
+from engine.definitions.pipeline_test import PipelineTest
 from engine.definitions.source import shown_path, source_of
 
 EXAMPLE = """jackfield check pipelines
@@ -108,11 +109,13 @@ def _count_of_mistakes(diagnostics: Sequence[Diagnostic]) -> str:
 
 
 def _count_of_definitions(definitions: Definitions, only: str | None) -> str:
+    tests = [one for one in definitions.others if isinstance(one.model, PipelineTest)]
     things: Mapping[str, Iterable[Located[Any]]] = {
         "pipeline": definitions.pipelines.values(),
         "component": definitions.components.values(),
         "app": definitions.apps.values(),
-        "other document": definitions.others,
+        "PipelineTest": tests,
+        "other document": [one for one in definitions.others if not isinstance(one.model, PipelineTest)],
     }
     counts = {name: sum(only in (None, one.document.shown) for one in some) for name, some in things.items()}
     return ", ".join(_plural(count, name) for name, count in counts.items() if count) or "nothing is defined"

@@ -70,7 +70,7 @@ def test_init_where_nothing_can_be_written_is_an_error(tmp_path: Path, capsys: p
 
 def test_definitions_of_the_project_have_no_errors(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(project / "pipelines")]) == 0
-    assert "1 pipeline, 1 other document: no errors" in capsys.readouterr().out
+    assert "1 pipeline, 1 PipelineTest: no errors" in capsys.readouterr().out
 
 
 def test_app_answers_an_event(app: str) -> None:

@@ -8,7 +8,7 @@ import platform
 import sys
 from datetime import UTC, datetime
 
-BENCHMARKS = ("start", "live", "check", "editor", "tests", "crash", "throughput", "store", "memory")
+BENCHMARKS = ("start", "live", "check", "editor", "tests", "fake", "crash", "throughput", "store", "memory")
 
 
 def main() -> int:

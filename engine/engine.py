@@ -62,12 +62,17 @@ class Engine:
         self._components = Components(store, clock)
         self.asked_to_stop = asyncio.Event()
         self._parts = FolderParts(self._components, lambda: not self._not_ready(), self.asked_to_stop.set)
-        blocks = Blocks(self._parts, clock, app_id, os.environ.get("DAPR_API_TOKEN") or None)
-        self.server = Server(host, port, self._not_ready, HttpApi(blocks).mount)
+        token = os.environ.get("DAPR_API_TOKEN") or None
+        # It gives out secrets: a network must not have it just because webhooks are for everybody.
+        self._serves_api = token is not None or host == "localhost" or host.startswith("127.") or host == "::1"
+        api = HttpApi(Blocks(self._parts, clock, app_id, token))
+        self.server = Server(host, port, self._not_ready, api.mount if self._serves_api else None)
 
     async def start(self) -> None:
         """Listens and opens the store, which is waited for; raises `DefinitionError` when one of them cannot be."""
         await self.server.start()
+        if not self._serves_api:
+            _log.warning("the API for apps is not served on %s: set DAPR_API_TOKEN for that", self.server.host)
         try:
             await self._opening.on(self._store.open, "the store cannot be opened")
         except BaseException:

@@ -46,7 +46,9 @@ def wish_of(answer: Answer) -> Wish | None:
         raise Permanent(f"the app's answer has a `to` that is no list of names: {str(to)[:200]}")
     if body.get("state"):
         # Nothing has been done yet, so that nothing is half done.
-        raise Permanent(f"the app's answer wants state in {body.get('storeName')!r}: there are no state stores yet")
+        raise Permanent(
+            f"the app's answer wants state in {body.get('storeName')!r}: state in an answer is not saved yet"
+        )
     return Wish(tuple(names), body.get("data"), "data" in body, body.get("concurrency") == "parallel")
 
 

@@ -70,7 +70,7 @@ class GrpcServer:
             self.port = self._server.add_insecure_port(f"{self.host}:{self.port}")
         except RuntimeError as error:
             message = f"cannot listen on {self.host}:{self.port} for gRPC"
-            raise DefinitionError(message, hint="choose another one with --grpc-port or --host") from error
+            raise DefinitionError(message, hint="another process may have the port") from error
         self._server.start()
 
     async def stop(self) -> None:

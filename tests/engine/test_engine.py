@@ -182,3 +182,18 @@ async def readiness(engine: Engine) -> tuple[int, Any]:
     url = f"http://{LOOPBACK}:{engine.server.port}/readyz"
     async with aiohttp.ClientSession() as session, session.get(url) as response:
         return response.status, await response.json()
+
+
+@pytest.mark.parametrize(("token", "status"), [("", 404), ("t0ken", 401)])
+async def test_api_for_apps_is_on_the_network_only_with_a_token(
+    diary: Diary, monkeypatch: pytest.MonkeyPatch, token: str, status: int
+) -> None:
+    monkeypatch.setenv("DAPR_API_TOKEN", token)
+    engine = Engine(MemoryStore(), SystemClock(), diary, "0.0.0.0", 0, drain=5.0)
+    await engine.start()
+    try:
+        url = f"http://{LOOPBACK}:{engine.server.port}/v1.0/metadata"
+        async with aiohttp.ClientSession() as session, session.get(url) as response:
+            assert response.status == status
+    finally:
+        await engine.stop()

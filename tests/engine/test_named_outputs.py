@@ -46,7 +46,10 @@ def test_wish_of_text_is_data() -> None:
     ("body", "message"),
     [
         (b'{"to": 5}', "a `to` that is no list of names: 5"),
-        (b'{"state": [{"key": "k"}], "storeName": "redis"}', "wants state in 'redis': there are no state stores yet"),
+        (
+            b'{"state": [{"key": "k"}], "storeName": "redis"}',
+            "wants state in 'redis': state in an answer is not saved yet",
+        ),
     ],
 )
 def test_wish_that_cannot_be_done_is_permanent(body: bytes, message: str) -> None:

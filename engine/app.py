@@ -9,10 +9,11 @@ import os
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import aiohttp
 
+from engine.address import without_password
 from engine.errors import (
     DefinitionError,
     EventError,
@@ -146,15 +147,6 @@ class AppClient:
             message += f", a redirect to {place[:200]}; redirects are not followed, use that address"
         after = retry_after(answer.headers.get("Retry-After", ""), time.time())
         return of_status(answer.status, message, body=answer.body, after=after)
-
-
-def without_password(url: str) -> str:
-    """A URL as it may stand in a message."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:  # it cannot be taken apart
-        return url.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def _check(name: str, url: str) -> None:

@@ -12,7 +12,8 @@ import aiohttp
 
 from bindings.contract import Clock, InputBinding, OutputBinding, ServesHttp
 from bindings.store import DurableQueue, Store
-from engine.app import AppClient, without_password
+from engine.address import without_password
+from engine.app import AppClient
 from engine.assembly import Assembly, Part
 from engine.components import Components, Use, open_within
 from engine.dead_letters import DeadLetters

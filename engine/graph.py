@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from engine.app import without_password
+from engine.address import without_password
 from engine.definitions.check import Definitions
 from engine.definitions.folder import Located
 from engine.definitions.pipeline import Call, InlineApp, InlineBinding, Output, Pipeline

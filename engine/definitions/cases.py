@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from engine.app import without_password
+from engine.address import without_password
 from engine.definitions import language
 from engine.definitions.definition import Definition
 from engine.definitions.diagnostic import Diagnostic

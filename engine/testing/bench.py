@@ -18,7 +18,7 @@ from typing import cast
 import aiohttp
 
 from bindings.contract import InputBinding, OutputBinding
-from engine.app import without_password
+from engine.address import without_password
 from engine.builder import Built
 from engine.definitions.check import Definitions
 from engine.definitions.folder import Located

@@ -14,7 +14,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer, unused_port
 
-from engine.app import Answer, AppClient, without_password
+from engine.address import without_password
+from engine.app import Answer, AppClient
 from engine.errors import DefinitionError, EventError, Permanent, Retryable, TimedOut, Unavailable
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -346,15 +347,3 @@ async def test_client_works_after_each_failure(session: aiohttp.ClientSession) -
         with pytest.raises(Permanent):
             await post(client)
         assert (await post(client)).body == b"ok"
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("http://localhost:8000", "http://localhost:8000"),
-        ("http://me:secret@localhost:8000/in", "http://localhost:8000/in"),
-        ("http://[::1]:8000", "http://[::1]:8000"),
-    ],
-)
-def test_a_password_is_not_shown(url: str, shown: str) -> None:
-    assert without_password(url) == shown

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeGuard
 
-from bindings.contract import Operation, OutputBinding
+from bindings.contract import Operation, OutputBinding, Result
 from bindings.store import DeadLetter
 from engine.definitions.pipeline import Retry
-from engine.errors import EventError, Retryable
+from engine.errors import EventError, Permanent, Retryable
 from engine.event import Attribute, Event
 from engine.expressions import Scope, compile_tree, text_of
 from engine.retry import backoff
@@ -59,19 +59,30 @@ class RetryingOutput:
 
     async def _try(self, letters: Sequence[DeadLetter]) -> Sequence[EventError | None]:
         made = [self._operation_for(letter) for letter in letters]
-        operations = [one for one in made if isinstance(one, Operation)]
-        results = iter(await self._binding.invoke(operations) if operations else ())
+        results = iter(await self._invoke([one for one in made if isinstance(one, Operation)]))
         answers = [next(results) if isinstance(one, Operation) else one for one in made]
         return [answer if isinstance(answer, EventError) else None for answer in answers]
+
+    async def _invoke(self, operations: Sequence[Operation]) -> Sequence[Result | EventError]:
+        try:
+            results = await self._binding.invoke(operations) if operations else ()
+            if len(results) != len(operations):
+                raise ValueError(f"{len(results)} results of {len(operations)} operations")
+        except EventError as error:
+            return [error] * len(operations)
+        except Exception as error:  # a bug: the letters must be kept all the same
+            _log.exception("the output for dead letters failed in a way that it should not")
+            return [Permanent(f"internal error: {type(error).__name__}: {error}")] * len(operations)
+        return results
 
     def _operation_for(self, letter: DeadLetter) -> Operation | EventError:
         event, surroundings = event_of(letter), self._surroundings
         scope = Scope(event, letter.metadata, surroundings.env, surroundings.clock.now())
         try:
             metadata = self._metadata.evaluate(scope) if self._metadata is not None else {}
+            return Operation(self._operation, event, {name: text_of(value) for name, value in metadata.items()})
         except EventError as error:
             return error
-        return Operation(self._operation, event, {name: text_of(value) for name, value in metadata.items()})
 
 
 def event_of(letter: DeadLetter) -> Event:

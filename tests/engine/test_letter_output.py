@@ -97,3 +97,21 @@ async def test_metadata_that_cannot_be_made_gives_back_only_its_letter() -> None
     [left] = await send(output, letter("a"), letter("b", status=500), metadata=metadata)
     assert left.id == "a"
     assert [operation.event.id for operation in output.done] == ["event-b"]
+
+
+class Broken(Output):
+    """Raises, where a binding should give back a result for each operation."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+    async def invoke(self, operations: Sequence[Operation]) -> Sequence[Result | EventError]:
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [Unavailable("away"), Permanent("no"), RuntimeError("a bug of the binding")])
+async def test_output_that_raises_loses_no_letter(error: Exception) -> None:
+    left = await send(Broken(error), letter("a"), letter("b"))
+    assert [one.id for one in left] == ["a", "b"]
+    assert str(error) in left[0].error

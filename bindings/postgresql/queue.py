@@ -12,6 +12,7 @@ from bindings.postgresql.server import Connection, Server
 from bindings.postgresql.text import key, read, written
 from bindings.store import Message
 from engine.errors import NotReady, Retryable
+from engine.event import flat_json
 
 _VISIBILITY = 30.0  # seconds after which another engine may take over what was given to one that died or hangs
 _BATCH_BYTES = 2**25  # a batch ends with the message that exceeds it, so that large messages do not fill the memory
@@ -51,8 +52,7 @@ _RENEW = (
 async def put(connection: Connection, queue: str, messages: Sequence[Message]) -> None:
     """A message is left out when the queue already holds its id."""
     rows = [
-        (key(one.id), written(one.id), one.data, json.dumps(dict(one.attributes)), json.dumps(dict(one.metadata)))
-        for one in messages
+        (key(one.id), written(one.id), one.data, flat_json(one.attributes), flat_json(one.metadata)) for one in messages
     ]
     columns: Iterable[Any] = zip(*rows, strict=True) if rows else [()] * 5
     await connection.execute(_PUT, (queue, *(list(column) for column in columns)))

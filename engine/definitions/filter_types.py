@@ -16,6 +16,7 @@ from engine.definitions.value_type import (
     LIST,
     MAPPING,
     NUMBERS,
+    NUMERIC,
     TEXT,
     TIME,
     UNKNOWN,
@@ -23,11 +24,10 @@ from engine.definitions.value_type import (
     of_kinds,
 )
 
-_NUMERIC = NUMBERS | {BOOLEAN}
 _ITERABLE = frozenset({TEXT, LIST, MAPPING, BYTES})
 
 TAKES: Mapping[str, frozenset[str]] = {
-    **dict.fromkeys(("abs", "round"), _NUMERIC),
+    **dict.fromkeys(("abs", "round"), NUMERIC),
     **dict.fromkeys(
         ("length", "count", "first", "join", "list", "map", "max", "min", "reject", "rejectattr"), _ITERABLE
     ),

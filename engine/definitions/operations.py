@@ -10,6 +10,7 @@ from engine.definitions.value_type import (
     LIST,
     MAPPING,
     NUMBERS,
+    NUMERIC,
     TEXT,
     TIME,
     UNKNOWN,
@@ -17,8 +18,7 @@ from engine.definitions.value_type import (
     of_kinds,
 )
 
-_NUMERIC = NUMBERS | {BOOLEAN}
-_ORDERED = (_NUMERIC, frozenset({TEXT}), frozenset({LIST}), frozenset({BYTES}), frozenset({TIME}))
+_ORDERED = (NUMERIC, frozenset({TEXT}), frozenset({LIST}), frozenset({BYTES}), frozenset({TIME}))
 _HOLDING = frozenset({TEXT, LIST, MAPPING, BYTES})
 _REPEATED = frozenset({TEXT, BYTES})
 _WHOLE = frozenset({INTEGER, BOOLEAN})
@@ -33,7 +33,7 @@ def can_be_equal(left: ValueType, right: ValueType) -> bool:
     """Whether `==` can be true: `true == 1` is, and values of other kinds never are."""
     if left.values is not None and right.values is not None:
         return any(one == other for one in left.values for other in right.values)
-    return left.can_be(right.kinds) or (left.can_be(_NUMERIC) and right.can_be(_NUMERIC))
+    return left.can_be(right.kinds) or (left.can_be(NUMERIC) and right.can_be(NUMERIC))
 
 
 def can_hold(item: ValueType, holder: ValueType) -> bool:
@@ -45,9 +45,9 @@ def can_hold(item: ValueType, holder: ValueType) -> bool:
 
 def result_of(sign: str, left: ValueType, right: ValueType) -> ValueType | None:
     """What an arithmetic operation gives; None where it fails whatever the values are."""
-    if left.kinds <= _NUMERIC and right.kinds <= _NUMERIC:
+    if left.kinds <= NUMERIC and right.kinds <= NUMERIC:
         return _of_numbers(sign, left, right)
-    if left.can_be(_NUMERIC) and right.can_be(_NUMERIC):
+    if left.can_be(NUMERIC) and right.can_be(NUMERIC):
         return of_kinds(FLOAT) if sign == "/" else UNKNOWN
     works = {
         "+": any(left.can_be({kind}) and right.can_be({kind}) for kind in (TEXT, LIST, BYTES))

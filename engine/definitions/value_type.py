@@ -17,6 +17,7 @@ EVENT, SCHEMA, TRANSFORM = "an event", "the schema of the data", "the transform 
 """The owners of fields of which more is known than their names."""
 
 NUMBERS = frozenset({INTEGER, FLOAT})
+NUMERIC = NUMBERS | {BOOLEAN}  # what Python calculates with
 KINDS = NUMBERS | {NULL, BOOLEAN, TEXT, LIST, MAPPING, BYTES, TIME, METHOD}
 
 _KIND_OF = {bool: BOOLEAN, int: INTEGER, float: FLOAT, str: TEXT, list: LIST, tuple: LIST, dict: MAPPING, bytes: BYTES}

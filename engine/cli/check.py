@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from engine.counted import counted
 from engine.definitions.check import Definitions, Report, check
 from engine.definitions.diagnostic import Diagnostic, Severity
 from engine.definitions.folder import File, Folder, Located
@@ -104,8 +105,8 @@ def _all_is_well(shown: str, report: Report, only: str | None, milliseconds: flo
 def _count_of_mistakes(diagnostics: Sequence[Diagnostic]) -> str:
     errors = sum(diagnostic.severity is Severity.ERROR for diagnostic in diagnostics)
     files = len({diagnostic.span.file for diagnostic in diagnostics})
-    counts = [_plural(errors, "error"), _plural(len(diagnostics) - errors, "warning")]
-    return f"{', '.join(count for count in counts if count)} in {_plural(files, 'file')}"
+    counts = {"error": errors, "warning": len(diagnostics) - errors}
+    return f"{_listed(counts)} in {counted(files, 'file')}"
 
 
 def _count_of_definitions(definitions: Definitions, only: str | None) -> str:
@@ -118,9 +119,9 @@ def _count_of_definitions(definitions: Definitions, only: str | None) -> str:
         "other document": [one for one in definitions.others if not isinstance(one.model, PipelineTest)],
     }
     counts = {name: sum(only in (None, one.document.shown) for one in some) for name, some in things.items()}
-    return ", ".join(_plural(count, name) for name, count in counts.items() if count) or "nothing is defined"
+    return _listed(counts) or "nothing is defined"
 
 
-def _plural(count: int, thing: str) -> str:
-    """`3 errors`, `1 error`, or nothing for none."""
-    return f"{count:,} {thing}{'s' if count > 1 else ''}" if count else ""
+def _listed(counts: Mapping[str, int]) -> str:
+    """`3 errors, 1 warning`, without those of which there is none."""
+    return ", ".join(counted(count, name) for name, count in counts.items() if count)

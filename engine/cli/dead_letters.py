@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from engine.cli import DEFAULT_STORE, letter_files, letter_options
+from engine.counted import counted
 from engine.errors import DefinitionError
 
 if TYPE_CHECKING:
@@ -176,4 +177,4 @@ async def _replay(store: Store, choice: LetterChoice, arguments: argparse.Namesp
 
 
 def _number(count: int) -> str:
-    return f"{count:,} dead letter{'' if count == 1 else 's'}"
+    return counted(count, "dead letter")

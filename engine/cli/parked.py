@@ -8,6 +8,7 @@ import json
 from typing import TYPE_CHECKING
 
 from engine.cli import DEFAULT_STORE
+from engine.counted import counted
 from engine.errors import DefinitionError
 
 if TYPE_CHECKING:
@@ -61,10 +62,10 @@ async def _list(store: Store, only: str | None, format: str) -> None:
             fields = {"pipeline": pipeline, "key": key, "since": since, "deadLetter": parked.letter, "waiting": waiting}
             print(json.dumps(fields, ensure_ascii=False))
         else:
-            letters = "1 dead letter" if waiting == 1 else f"{waiting:,} dead letters"
+            letters = counted(waiting, "dead letter")
             print(f"{pipeline}  {key}  since {since} by {parked.letter}  ({letters})")
     if format == "text":
-        print("1 parked key" if count == 1 else f"{count:,} parked keys")
+        print(counted(count, "parked key"))
 
 
 async def _release(store: Store, pipeline: str, key: str | None, everything: bool) -> None:
@@ -74,8 +75,7 @@ async def _release(store: Store, pipeline: str, key: str | None, everything: boo
         raise DefinitionError("say which key to release", hint="a KEY of `jackfield parked list`, or --all")
     keys = [key] if key is not None else [one for name, one in await parked_keys(store) if name == pipeline]
     for one in keys:
-        count = await release(store, pipeline, one)
-        letters = "1 dead letter" if count == 1 else f"{count:,} dead letters"
+        letters = counted(await release(store, pipeline, one), "dead letter")
         print(f"released {one}: {letters} on their way, the engine that runs takes them up now, otherwise the next one")
     if not keys:
         print(f"no key of pipeline {pipeline} is parked")

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from engine.cli import DEFAULT_STORE
+from engine.counted import counted
 
 if TYPE_CHECKING:
     from bindings.store import Store
@@ -65,7 +66,7 @@ async def _list(store: Store, pipeline: str, revisions: Sequence[Revision], form
             print(json.dumps({**shown, "files": revision.files, "deadLetters": count}))
         else:
             fields = [revision.id, last, ", ".join(revision.files)]
-            fields += [f"{count:,} dead letter{'' if count == 1 else 's'}"] if count else []
+            fields += [counted(count, "dead letter")] if count else []
             fields += [f"first at {first}"] if first != last else []
             print("  ".join([*fields, *(["(runs, or ran last)"] if is_last else [])]))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.cli import DEFAULT_STORE
+from engine.counted import counted
 from engine.errors import DefinitionError, EventError
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     sent, landed = asyncio.run(_send(arguments))
-    print(f"sent {sent:,} {'event' if sent == 1 else 'events'} to {landed}")
+    print(f"sent {counted(sent, 'event')} to {landed}")
     return 0
 
 

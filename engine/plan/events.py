@@ -12,6 +12,7 @@ from typing import Any
 from bindings.contract import Clock, Context, Received
 from bindings.store import DeadLetter, LetterQuery, Store
 from engine.cloudevents import decode_json
+from engine.counted import counted
 from engine.definitions.check import Definitions
 from engine.errors import DefinitionError
 from engine.event import Attribute, Event
@@ -70,7 +71,7 @@ async def last_events(
     async for page in LetterChoice(store, clock.now(), which=LetterQuery(name)).pages():
         letters.extend(page)
     waiting = await _waiting(definitions, name, store, clock, count - len(letters)) if len(letters) < count else []
-    kept = f"{len(letters):,} dead letter{'' if len(letters) == 1 else 's'}"
+    kept = counted(len(letters), "dead letter")
     return [*map(_of_letter, letters), *waiting], f"{kept} and {len(waiting):,} waiting at the input"
 
 

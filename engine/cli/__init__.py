@@ -81,6 +81,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_OK
 
 
+def add_store(parser: argparse.ArgumentParser) -> None:
+    """The option of all commands that look into the store of an engine."""
+    parser.add_argument("--store", default=DEFAULT_STORE, metavar="URL", help="the engine's store")
+
+
 def _arm() -> None:
     if os.environ.get("JACKFIELD_FAULT"):
         from engine.faults import arm

@@ -9,7 +9,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from engine.cli import DEFAULT_STORE, letter_files, letter_options
+from engine.cli import add_store, letter_files, letter_options
 from engine.counted import counted
 from engine.errors import DefinitionError
 
@@ -47,7 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     for action in (listing, replay, discard, export):
         letter_options.configure(action)
     for action in (listing, show, edit, replay, discard, export, load):
-        action.add_argument("--store", default=DEFAULT_STORE, metavar="URL", help="the engine's store")
+        add_store(action)
 
 
 def _configure_edit(parser: argparse.ArgumentParser) -> None:

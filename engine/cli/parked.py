@@ -7,7 +7,7 @@ import asyncio
 import json
 from typing import TYPE_CHECKING
 
-from engine.cli import DEFAULT_STORE
+from engine.cli import add_store
 from engine.counted import counted
 from engine.errors import DefinitionError
 
@@ -28,7 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     release.add_argument("key", metavar="KEY", nargs="?")
     release.add_argument("--all", action="store_true", help="all keys of the pipeline")
     for action in (listing, release):
-        action.add_argument("--store", default=DEFAULT_STORE, metavar="URL", help="the engine's store")
+        add_store(action)
 
 
 def run(arguments: argparse.Namespace) -> int:

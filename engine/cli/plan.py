@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.cli import DEFAULT_STORE, EXIT_ERRORS, EXIT_OK
+from engine.cli import EXIT_ERRORS, EXIT_OK, add_store
 from engine.errors import DefinitionError
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--against", metavar="REVISION", help="beside it, what that earlier revision would do")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
-    parser.add_argument("--store", default=DEFAULT_STORE, metavar="URL", help="the engine's store")
+    add_store(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

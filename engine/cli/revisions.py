@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from engine.cli import DEFAULT_STORE
+from engine.cli import add_store
 from engine.counted import counted
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="what changed from that revision to the last one, or to a second one that is named",
     )
     parser.add_argument("--format", choices=("text", "json"), default="text", help="json: one object a line")
-    parser.add_argument("--store", default=DEFAULT_STORE, metavar="URL", help="the engine's store")
+    add_store(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.cli import DEFAULT_STORE, EXIT_ERRORS, EXIT_OK
+from engine.cli import EXIT_ERRORS, EXIT_OK, add_store
 
 if TYPE_CHECKING:
     from engine.history import Revision
@@ -29,7 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("dir", metavar="DIR", nargs="?", help="the folder (default: pipelines)")
     parser.add_argument("--dry-run", action="store_true", help="only print what would change")
-    parser.add_argument("--store", default=DEFAULT_STORE, metavar="URL", help="the engine's store")
+    add_store(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

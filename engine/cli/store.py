@@ -6,7 +6,7 @@ import argparse
 import asyncio
 import json
 
-from engine.cli import DEFAULT_STORE
+from engine.cli import add_store
 
 EXAMPLE = """jackfield store stats
   jackfield store backup backups/monday.db"""
@@ -19,7 +19,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     backup = actions.add_parser("backup", help="a whole and consistent copy, which is a store itself")
     backup.add_argument("path", metavar="PATH", help="the file to make; nothing is overwritten")
     for action in (stats, backup):
-        action.add_argument("--store", default=DEFAULT_STORE, metavar="URL", help="the engine's store")
+        add_store(action)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ from engine.breaker import BreakerPolicy
 from engine.definitions.check import Definitions
 from engine.definitions.folder import Located
 from engine.definitions.pipeline import InlineApp, InlineBinding, Pipeline, Retry
-from engine.definitions.resiliency import CircuitBreakerPolicy, PolicyNames, Resiliency, RetryPolicy, parse_statuses
+from engine.definitions.resiliency import CircuitBreakerPolicy, PolicyNames, RetryPolicy, parse_statuses
 from engine.retry import RetryRule
 from engine.trip import compile_trip
 
@@ -53,8 +53,7 @@ class Resilience:
     """The policies of all Resiliency documents without scopes; of two with one name, the later one counts."""
 
     def __init__(self, definitions: Definitions) -> None:
-        models = [one for one in definitions.others if isinstance(one.model, Resiliency)]
-        self.documents = [one for one in models if isinstance(one.model, Resiliency) and not one.model.scopes]
+        self.documents = [one for one in definitions.policies if not one.model.scopes]
         self._timeouts: dict[str, float] = {}
         self._retries: dict[str, RetryPolicy] = {}
         self._breakers: dict[str, CircuitBreakerPolicy] = {}
@@ -62,7 +61,6 @@ class Resilience:
         self._inbound: dict[str, PolicyNames] = {}
         self._outbound: dict[str, PolicyNames] = {}
         for document in self.documents:
-            assert isinstance(document.model, Resiliency)  # noqa: S101 - as chosen above
             policies, targets = document.model.spec.policies, document.model.spec.targets
             self._timeouts |= policies.timeouts
             self._retries |= policies.retries

@@ -29,6 +29,7 @@ from engine.definitions.names import names_of
 from engine.definitions.pipeline import Pipeline
 from engine.definitions.places import Place, check_loops, place_of
 from engine.definitions.references import References, check_use
+from engine.definitions.resiliency import Resiliency
 from engine.definitions.resiliency_check import check_resiliency
 from engine.definitions.schema_files import SchemaFiles
 from engine.definitions.settings import resolve, written
@@ -42,6 +43,7 @@ from engine.secrets import SecretError, Secrets
 class Definitions:
     """What of a folder can run, by name: nothing in it has an error, or refers to what has one.
 
+    `policies`: the Resiliency documents among the `others`, apart because each pipeline asks for them.
     `schemas`: the files of `validate` steps as they were checked, by the path that `schema_path` gives.
     """
 
@@ -50,6 +52,7 @@ class Definitions:
     apps: Mapping[str, Located[App]] = field(default_factory=dict)
     components: Mapping[str, Located[Component]] = field(default_factory=dict)
     others: Sequence[Located[Model]] = ()
+    policies: Sequence[Located[Resiliency]] = ()
     schemas: Mapping[Path, Source] = field(default_factory=dict)
 
 
@@ -282,8 +285,9 @@ class _Checker:
                 good[definition.kind][definition.name] = located
             else:
                 others.append(located)
+        policies = [Located(one.model, one.document) for one in others if isinstance(one.model, Resiliency)]
         root, schemas = self._folder.root, self._schema_files.sources
-        return Definitions(root, good["Pipeline"], good["App"], good["Component"], others, schemas)
+        return Definitions(root, good["Pipeline"], good["App"], good["Component"], others, policies, schemas)
 
 
 def _check_environment(pipeline: Definition) -> Iterator[Diagnostic]:

@@ -121,9 +121,17 @@ class Builder:
         # The current revision would not know of a key that an old one, which only does replays, has parked.
         parks = spec.delivery.on_dead_letter == "park" and not isinstance(input, Silence)
         letters = DeadLetters(name, revision, self._store, self._clock, parking if parks else None, output)
-        stages, endpoints, rules = ([getattr(part, one) for part in parts] for one in ("stage", "endpoint", "rule"))
+        stages = [part.stage for part in parts]
         flow = Flow(
-            name, revision, stages, spec.delivery, letters, counts, self._observer, rules=rules, endpoints=endpoints
+            name,
+            revision,
+            stages,
+            spec.delivery,
+            letters,
+            counts,
+            self._observer,
+            rules=[part.rule for part in parts],
+            endpoints=[part.endpoint for part in parts],
         )
         intake = Intake(envelope, _key_of(spec.delivery, once, surroundings), self._clock)
         limits = {"concurrency": spec.delivery.concurrency, **_batching(stages)}

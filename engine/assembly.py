@@ -7,14 +7,16 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bindings.contract import OutputBinding
 from engine.breaker import Breaker, policy_of
+from engine.components import Use
 from engine.definitions.check import Definitions
 from engine.definitions.folder import Located
-from engine.definitions.pipeline import Call, InlineApp, Output, Pipeline, Retry, Step
+from engine.definitions.pipeline import Call, InlineApp, Output, Pipeline, Retry, Step, Target
 from engine.endpoint import Endpoint
 from engine.letter_output import RetryingOutput
 from engine.resilience import Policy, Resilience
-from engine.resolver import Resolver, schema_of
+from engine.resolver import Place, Resolver, schema_of
 from engine.retry import RetryRule
 from engine.stages.call import CallStage
 from engine.stages.filter import filter_stage
@@ -75,9 +77,7 @@ class Assembly:
         return Part(transform_stage(f"{name}.transform", step.transform, self.surroundings))
 
     async def output(self, index: int, output: Output) -> Part:
-        use = await self._resolver.binding(self.pipeline, ("spec", "outputs", index, "binding"), output.binding)
-        binding = await self._builder.output(use, self._closing)
-        operation = output.operation or use.manifest.default_operation
+        use, binding, operation = await self._opened(("spec", "outputs", index), output)
         key = f"{self.pipeline.model.metadata.name}.{index}"
         policy = self._resilience.outbound(output.binding)
         stage = OutputStage(
@@ -87,13 +87,17 @@ class Assembly:
 
     async def letter_output(self) -> RetryingOutput | None:
         """The output for dead letters, where it is not the store."""
-        where, place = self._delivery.dead_letter, ("spec", "delivery", "deadLetter", "binding")
+        where = self._delivery.dead_letter
         if isinstance(where, str):
             return None
-        use = await self._resolver.binding(self.pipeline, place, where.binding)
-        binding = await self._builder.output(use, self._closing)
-        operation = where.operation or use.manifest.default_operation
+        _, binding, operation = await self._opened(("spec", "delivery", "deadLetter"), where)
         return RetryingOutput(binding, operation, where.metadata, self._delivery.retry, self.surroundings)
+
+    async def _opened(self, place: Place, target: Target) -> tuple[Use, OutputBinding, str]:
+        """The component and its binding of a target that is written at `place`, and what it is to do."""
+        use = await self._resolver.binding(self.pipeline, (*place, "binding"), target.binding)
+        binding = await self._builder.output(use, self._closing)
+        return use, binding, target.operation or use.manifest.default_operation
 
     async def _call(self, name: str, call: Call) -> Part:
         app = await self._builder.app(call, self._definitions, self._resolver)

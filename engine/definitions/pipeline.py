@@ -125,8 +125,8 @@ class Step(Model):
     call: Call | None = None
 
 
-class Output(Model):
-    """One operation of an output binding for each event."""
+class Target(Model):
+    """What an output is sent to."""
 
     binding: Name | InlineBinding = Field(description="A Component by its name, or one written in place.")
     operation: str | None = Field(
@@ -134,6 +134,11 @@ class Output(Model):
         description="What to do, of the operations that the component type has; mostly `create`.",
         examples=["create"],
     )
+
+
+class Output(Target):
+    """One operation of an output binding for each event."""
+
     when: str | None = Field(
         None, description="An expression; only for events where it is true.", examples=["data.width > 0"]
     )
@@ -176,15 +181,9 @@ class Deduplicate(Model):
     )
 
 
-class DeadLetterOutput(Model):
+class DeadLetterOutput(Target):
     """An output binding for dead letters. What it cannot take is kept in the store."""
 
-    binding: Name | InlineBinding = Field(description="A Component by its name, or one written in place.")
-    operation: str | None = Field(
-        None,
-        description="What to do, of the operations that the component type has; mostly `create`.",
-        examples=["create"],
-    )
     metadata: dict[str, Any] = Field(
         default_factory=dict,
         description="Metadata of the operation; values are templates, and see `event.errorstage` and the like.",

@@ -5,13 +5,15 @@ Source: Dapr, Pub/sub API; dapr/components-contrib, pubsub/envelope.go; dapr/dap
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from functools import partial
 
 from bindings.contract import Clock, Publication, PubSub
 from engine.api.envelope import EVENTS_TYPE, EnvelopeError, envelope
 from engine.api.error import ApiError
+from engine.api.lending import lending
 from engine.api.parts import Lent, Missing, Parts
 from engine.errors import EventError, JackfieldError
 
@@ -62,17 +64,8 @@ class Publish:
             raise _error("ERR_PUBSUB_CLOUD_EVENTS_SER", message, "CLOUD_EVENT_CREATION", pubsub, 500) from error
         return Publication(wrapped, EVENTS_TYPE, entry.metadata)
 
-    @contextlib.asynccontextmanager
-    async def _lent(self, pubsub: str) -> AsyncIterator[Lent[PubSub]]:
-        async with contextlib.AsyncExitStack() as stack:
-            try:
-                lent = await stack.enter_async_context(self._parts.pubsub(pubsub))
-            except Missing as missing:
-                raise _missing(pubsub, missing) from None
-            except JackfieldError as error:
-                message = f"pubsub {pubsub} cannot be opened: {error}"
-                raise _error("ERR_PUBSUB_PUBLISH_MESSAGE", message, "PUBLISH_MESSAGE", pubsub, 500) from error
-            yield lent
+    def _lent(self, pubsub: str) -> AbstractAsyncContextManager[Lent[PubSub]]:
+        return lending(self._parts.pubsub(pubsub), partial(_missing, pubsub), partial(_closed, pubsub))
 
 
 def publish_error(pubsub: str, topic: str, why: str) -> ApiError:
@@ -94,6 +87,11 @@ def _missing(pubsub: str, missing: Missing) -> ApiError:
         return _error("ERR_PUBSUB_NOT_FOUND", f"pubsub {pubsub} not found", "NOT_FOUND", pubsub, 404)
     code, message = "ERR_PUBSUB_NOT_CONFIGURED", "pubsub is not configured"
     return _error(code, message, "NOT_CONFIGURED", pubsub, 400, "FAILED_PRECONDITION")
+
+
+def _closed(pubsub: str, error: JackfieldError) -> ApiError:
+    message = f"pubsub {pubsub} cannot be opened: {error}"
+    return _error("ERR_PUBSUB_PUBLISH_MESSAGE", message, "PUBLISH_MESSAGE", pubsub, 500)
 
 
 def _error(code: str, message: str, reason: str, pubsub: str, status: int, grpc: str = "INVALID_ARGUMENT") -> ApiError:

@@ -5,14 +5,16 @@ Source: Dapr, State management API; dapr/dapr, pkg/api/universal/state.go and pk
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from functools import partial
 
 from bindings.contract import Change, EtagMismatch, Item, StateStore
 from bindings.metadata import StateMetadata
 from engine.api.error import ApiError
+from engine.api.lending import lending
 from engine.api.parts import Lent, Missing, Parts
 from engine.errors import JackfieldError
 from engine.event import rfc3339
@@ -90,17 +92,8 @@ class State:
         }
         return known.get(strategy.lower(), strategy)
 
-    @contextlib.asynccontextmanager
-    async def _lent(self, store: str) -> AsyncIterator[Lent[StateStore]]:
-        async with contextlib.AsyncExitStack() as stack:
-            try:
-                lent = await stack.enter_async_context(self._parts.state_store(store))
-            except Missing as missing:
-                raise self._missing(store, missing) from None
-            except JackfieldError as error:
-                message = f"state store {store} cannot be opened: {error}"
-                raise self._error("ERR_STATE_STORE_NOT_CONFIGURED", message, "NOT_CONFIGURED", store) from error
-            yield lent
+    def _lent(self, store: str) -> AbstractAsyncContextManager[Lent[StateStore]]:
+        return lending(self._parts.state_store(store), partial(self._missing, store), partial(self._closed, store))
 
     def _missing(self, store: str, missing: Missing) -> ApiError:
         app = {"appID": self._app_id}
@@ -111,6 +104,10 @@ class State:
         code, reason = "ERR_STATE_STORE_NOT_CONFIGURED", "DAPR_STATE_NOT_CONFIGURED"
         message = f"state store {store} is not configured"
         return ApiError(code, message, 500, "FAILED_PRECONDITION", reason=reason, metadata=app)
+
+    def _closed(self, store: str, error: JackfieldError) -> ApiError:
+        message = f"state store {store} cannot be opened: {error}"
+        return self._error("ERR_STATE_STORE_NOT_CONFIGURED", message, "NOT_CONFIGURED", store)
 
     def _failure(self, code: str, message: str, store: str, error: JackfieldError) -> ApiError:
         if isinstance(error, EtagMismatch):

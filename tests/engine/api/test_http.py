@@ -68,6 +68,15 @@ async def test_secrets_are_given_out_one_by_one_and_all_together(tmp_path: Path)
     assert json.loads(all_of_them) == {"redis:password": {"redis:password": "p4ss"}}
 
 
+async def test_secret_store_that_cannot_be_opened_says_why(tmp_path: Path) -> None:
+    async with served(tmp_path) as api:
+        (tmp_path / "secrets.json").unlink()
+        status, body, _ = await api.call("GET", "/v1.0/secrets/secrets/redis:password")
+    error = json.loads(body)
+    assert (status, error["errorCode"]) == (500, "ERR_SECRET_GET")
+    assert error["message"].startswith("secret store secrets cannot be opened: ")
+
+
 async def test_metadata_lists_the_components_and_what_was_set(tmp_path: Path) -> None:
     async with served(tmp_path) as api:
         assert await api.status("PUT", "/v1.0/metadata/team", data="blue") == 204

@@ -95,9 +95,9 @@ class FolderParts:
     def _check(self, name: str, role: Callable[[ComponentType], object]) -> None:
         """Raises `Missing`."""
         components = self._definitions.components
-        names = [one for one, located in components.items() if role(component_type(located.model.spec.type))]
-        if name not in names:
-            raise Missing(name, others=bool(names))
+        if name not in components or not role(component_type(components[name].model.spec.type)):
+            types = {located.model.spec.type for located in components.values()}
+            raise Missing(name, others=any(role(component_type(one)) for one in types))
 
     async def _use(self, name: str) -> Use:
         definitions = self._definitions

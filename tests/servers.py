@@ -10,9 +10,13 @@ import os
 import shutil
 import socket
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+_PATIENCE = 60.0  # seconds: Erlang takes its time on a machine that is busy
 
 
 def require(package: str, *places: str) -> Path:
@@ -37,6 +41,15 @@ def free_ports(count: int) -> list[int]:
     for one in sockets:
         one.close()
     return ports
+
+
+def wait_until_ready(name: str, process: subprocess.Popen[bytes], answers: Callable[[], bool], output: Path) -> None:
+    """Raises `RuntimeError` with what is in `output` when the server ends or is not ready in time."""
+    deadline = time.monotonic() + _PATIENCE
+    while not answers():
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"{name} did not start:\n{output.read_text()}")
+        time.sleep(0.05)
 
 
 def _find(places: tuple[str, ...]) -> Path | None:

@@ -7,15 +7,12 @@ import pwd
 import shutil
 import signal
 import subprocess
-import time
 from pathlib import Path
 from uuid import uuid4
 
 import psycopg
 
-from tests.servers import free_ports, require
-
-_PATIENCE = 60.0  # seconds
+from tests.servers import free_ports, require, wait_until_ready
 
 
 class PostgreSql:
@@ -48,11 +45,7 @@ class PostgreSql:
         command += ["-k", self._folder, "-c", f"fsync={self._fsync}", "-c", "max_connections=200"]
         with (self._folder / "output").open("ab") as output:
             self._process = subprocess.Popen(command, stdout=output, stderr=output, user=self._user, cwd=self._folder)
-        deadline = time.monotonic() + _PATIENCE
-        while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"PostgreSQL did not start:\n{(self._folder / 'output').read_text()}")
-            time.sleep(0.05)
+        wait_until_ready("PostgreSQL", self._process, self._answers, self._folder / "output")
 
     def new_database(self) -> str:
         """The URL of a database that is empty."""

@@ -6,14 +6,11 @@ import os
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from tests.bindings.keys import Keys
-from tests.servers import free_ports, require
-
-_PATIENCE = 60.0  # seconds: Erlang takes its time on a machine that is busy
+from tests.servers import free_ports, require, wait_until_ready
 
 
 class RabbitMq:
@@ -52,11 +49,7 @@ class RabbitMq:
             self._process = subprocess.Popen(
                 [str(self._binary)], env=self._environment(), stdout=output, stderr=output, start_new_session=True
             )
-        deadline = time.monotonic() + _PATIENCE
-        while not _answers(self.port):
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"RabbitMQ did not start:\n{(self._folder / 'output').read_text()}")
-            time.sleep(0.1)
+        wait_until_ready("RabbitMQ", self._process, lambda: _answers(self.port), self._folder / "output")
 
     def kill(self) -> None:
         os.killpg(self._process.pid, signal.SIGKILL)

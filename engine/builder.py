@@ -109,18 +109,19 @@ class Builder:
         envelope = EnvelopeMaker(spec.event, use.name, use.manifest.name, surroundings.env)
         wanted = spec.delivery.deduplicate
         once = Deduplication(name, wanted, self._store, surroundings) if wanted is not None else None
-        parking = Parking(name, self._store, self._clock)
+        parks = spec.delivery.on_dead_letter == "park"
+        parking = Parking(name, self._store, parks)
         parts = [
             Part(EachEvent("event", lambda passage: envelope.complete(passage, self._clock.now()))),
             *([Part(once)] if once is not None else []),
-            *([Part(parking)] if spec.delivery.on_dead_letter == "park" else []),
+            *([Part(parking)] if parks else []),
             *[await assembly.step(index, step) for index, step in enumerate(spec.steps)],
             *[await assembly.output(index, output) for index, output in enumerate(spec.outputs)],
         ]
         output = await assembly.letter_output()
         # The current revision would not know of a key that an old one, which only does replays, has parked.
-        parks = spec.delivery.on_dead_letter == "park" and not isinstance(input, Silence)
-        letters = DeadLetters(name, revision, self._store, self._clock, parking if parks else None, output)
+        parked = parking if not isinstance(input, Silence) else None
+        letters = DeadLetters(name, revision, self._store, self._clock, parked, output)
         stages = [part.stage for part in parts]
         flow = Flow(
             name,

@@ -60,15 +60,15 @@ class DeadLetters:
             what = f"{len(left)} dead letters could not be stored"
             await self._insistence.on(partial(self._store.add_dead_letters, left), what)
         if self._parking is not None:
-            passages = [passage for passage, _ in dead]
-            await self._parking.park(list(zip(letters, passages, strict=True)))
+            parked = [(letter, passage) for letter, (passage, _) in zip(letters, dead, strict=True)]
+            what = f"the keys of {len(parked)} dead letters could not be parked"
+            await self._insistence.on(partial(self._parking.park, parked), what)
         return letters
 
     def _letter(self, stage: str, passage: Passage, error: EventError) -> DeadLetter:
         arrival = passage.arrival
         return DeadLetter(
-            # What fails again stays the letter that it was, at its place among those of its key.
-            id=self._new_id() if arrival.replay is None or passage.forked else arrival.replay.letter,
+            id=self._id(passage),
             pipeline=self._pipeline,
             revision=self._revision,
             stage=stage,
@@ -82,6 +82,13 @@ class DeadLetters:
             time=self._clock.now(),
             key=arrival.key,
         )
+
+    def _id(self, passage: Passage) -> str:
+        """What fails again stays the letter that it was; its parts come at its place among those of its key."""
+        replay = passage.arrival.replay
+        if replay is None:
+            return self._new_id()
+        return f"{replay.letter}-{self._new_id()}" if passage.forked else replay.letter
 
     def _new_id(self) -> str:
         """Ids sort in the order of the letters, also when two are made at one instant, or the clock is set back. The

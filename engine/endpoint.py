@@ -51,6 +51,7 @@ class Endpoint:
         self.limit.answered()
         if self.breaker.succeeded():
             self.limit.begin_anew(self._before)
+            self._probe_at = self._longest = 0.0  # the next outage is another one
             for watcher in list(self._watchers):
                 watcher.closed()
 

@@ -56,7 +56,7 @@ class Revision:
         texts: dict[str, list[str]] = defaultdict(list)
         for part in self.documents:
             texts[part.file].append(part.text)
-        files = [File.of(self._source(root, file, "\n---\n".join(parts))) for file, parts in texts.items()]
+        files = [File.of(self._source(root, file, "\n---\n".join(parts) + "\n")) for file, parts in texts.items()]
         return Folder(root, {file.path: file for file in files})
 
     def schema_sources(self, root: Path) -> Mapping[Path, Source]:

@@ -15,7 +15,8 @@ KeyOf: TypeAlias = Callable[[Passage], str]
 
 
 class Intake:
-    """`key_of` gives the key of an event, of the order or of the deduplication; without it nothing is held back.
+    """`key_of` gives the key of an event, of the order or of the deduplication; without it nothing is held back but
+    replays that have a key from an earlier revision.
 
     An event holds its key until its outcome is settled with the input, and not only until it is known: after a crash
     in between, the input gives this one out again and none that came after it.
@@ -35,33 +36,36 @@ class Intake:
         for message in received:
             event = self._envelope.plain(message, now)
             passages.append(Passage(Arrival(message, event, settler), event))
-        return self.admit(passages)
+        return passages if self._key_of is None else self.admit(passages)
 
     def admit(self, passages: list[Passage]) -> list[Passage]:
         """Those that may go on now; the others wait for the one of their key that came before them."""
-        if self._key_of is None:
-            return passages
-        return [passage for passage in passages if self._enters(passage, self._key_of)]
+        return [passage for passage in passages if self._enters(passage)]
 
-    def _enters(self, passage: Passage, key_of: KeyOf) -> bool:
-        arrival = passage.arrival
-        try:
-            if passage.stage == 0:
-                # The key may depend on what `event:` says, so the first stage is done now, in the order of arrival.
-                passage.move_on(self._envelope.complete(passage, self._clock.now()))
-            key = arrival.key = _storable(key_of(passage)) if arrival.key is None else arrival.key
-        except EventError as error:
-            arrival.refused = error  # the first stage says so, and it becomes a dead letter there
-            passage.stage = 0
-            if arrival.key is None:
-                return True
-            key = arrival.key
-        self._keys[id(arrival.received)] = key
+    def _enters(self, passage: Passage) -> bool:
+        if self._key_of is not None:
+            self._find_key(passage, self._key_of)
+        key = passage.arrival.key
+        if key is None:
+            return True
+        self._keys[id(passage.arrival.received)] = key
         if key in self._held:
             self._held[key].append(passage)
             return False
         self._held[key] = deque()
         return True
+
+    def _find_key(self, passage: Passage, key_of: KeyOf) -> None:
+        arrival = passage.arrival
+        try:
+            if passage.stage == 0:
+                # The key may depend on what `event:` says, so the first stage is done now, in the order of arrival.
+                passage.move_on(self._envelope.complete(passage, self._clock.now()))
+            if arrival.key is None:
+                arrival.key = _storable(key_of(passage))
+        except EventError as error:
+            arrival.refused = error  # the first stage says so, and it becomes a dead letter there
+            passage.stage = 0
 
     def left(self, received: Sequence[Received]) -> list[Passage]:
         """These messages are settled: gives the next events of their keys."""

@@ -6,53 +6,56 @@ order holds because all of them go through the one lane of the key (`engine/inta
 
 - A replay of the release passes while the mark of the key carries the release's token. One that fails parks the key
   anew, with another token, so that those behind it become letters again, each under its old id and so at its old place.
+- Only a letter of the stage `park` meets it again. So a round ends before any other letter that is not its first.
 - Events that come meanwhile become letters. The message at the end finds them, and sends them in another round.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
-import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
+from itertools import takewhile
 
-from bindings.contract import Clock
 from bindings.store import DeadLetter, LetterQuery, Store
 from engine.errors import DefinitionError, Permanent
 from engine.passage import Arrival, Passage
 from engine.replay import message_of, queue_name, unpark_message
-from engine.retry import KEEP_TRYING, Insistence
 from engine.stages.stage import Verdict
 from engine.suggest import close_match
 
-_log = logging.getLogger("jackfield.parking")
 _SCOPE = "parked"
 _ROUND = 500  # letters of one round of a release
 
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """`letter` parked the key at `time`; replays with `token` may pass."""
+    """`letter` parked the key at `time`; replays with `token` may pass. `released`: they are on their way."""
 
     letter: str
     time: float
     token: str
+    released: bool = False
 
 
 class Parking:
-    """The parked keys of one pipeline, and the stage that ends the events of these keys."""
+    """The parked keys of one pipeline, and the stage that ends the events of these keys.
+
+    `parks`: whether a dead letter parks its key; otherwise only keys are known that an earlier revision has parked.
+    """
 
     name = "park"
     limit = None
     waits = False
 
-    def __init__(self, pipeline: str, store: Store, clock: Clock) -> None:
+    def __init__(self, pipeline: str, store: Store, parks: bool) -> None:
         self._pipeline = pipeline
         self._store = store
-        self._insistence = Insistence(KEEP_TRYING, clock, _log)
+        self._parks = parks
         self._known: dict[str, Parked] | None = None
+        self._marks = asyncio.Lock()  # what is read must not hide what is written meanwhile
 
     async def __call__(self, batch: Sequence[Passage]) -> Sequence[Verdict]:
         parked = await self._parked([passage.arrival for passage in batch])
@@ -66,13 +69,13 @@ class Parking:
         return Permanent(f"its key {passage.arrival.key!r} is parked since dead letter {parked.letter}")
 
     async def park(self, dead: Sequence[tuple[DeadLetter, Passage]]) -> None:
-        """Returns when the keys of these letters are parked durably, however long it takes."""
-        parked = await self._parked([passage.arrival for _, passage in dead])
+        """Returns when the keys of these letters are parked durably; may be done again after an error."""
         for letter, passage in dead:
             if letter.key is None:
                 continue
-            before, replay = parked.get(letter.key), passage.arrival.replay
-            if before is None or (replay is not None and replay.release == before.token):
+            before, replay = (await self._parked([passage.arrival])).get(letter.key), passage.arrival.replay
+            fails_again = before is not None and replay is not None and replay.release == before.token
+            if fails_again or (before is None and self._parks):
                 await self._mark(letter.key, Parked(letter.id, letter.time, _new_token()))
 
     async def end_release(self, end: Arrival) -> None:
@@ -84,8 +87,7 @@ class Parking:
             await _send(self._store, self._pipeline, key, parked[key])
             self.clear()
         else:
-            await self._store.drop_marks(_SCOPE, [_mark_key(self._pipeline, key)])
-            del parked[key]
+            await self._unmark(key)
 
     def clear(self) -> None:
         """Another revision may have run meanwhile: what is parked is read again."""
@@ -93,16 +95,25 @@ class Parking:
 
     async def _parked(self, of: Sequence[Arrival] = ()) -> dict[str, Parked]:
         """Read anew where one of these is of a release that is not known here: a command has begun it."""
-        if self._known is None or any(_is_of_another(arrival, self._known) for arrival in of):
-            keys = await parked_keys(self._store)
-            self._known = {key: parked for (pipeline, key), parked in keys.items() if pipeline == self._pipeline}
-        return self._known
+        known = self._known
+        if known is None or any(_is_of_another(arrival, known) for arrival in of):
+            async with self._marks:
+                keys = await parked_keys(self._store)
+                known = {key: parked for (pipeline, key), parked in keys.items() if pipeline == self._pipeline}
+                self._known = known
+        return known
 
     async def _mark(self, key: str, parked: Parked) -> None:
-        marks = {_mark_key(self._pipeline, key): json.dumps(asdict(parked))}
-        what = f"the key {key!r} could not be parked"
-        await self._insistence.on(partial(self._store.set_marks, _SCOPE, marks), what)
-        (await self._parked())[key] = parked
+        async with self._marks:
+            await self._store.set_marks(_SCOPE, {_mark_key(self._pipeline, key): json.dumps(asdict(parked))})
+            if self._known is not None:
+                self._known[key] = parked
+
+    async def _unmark(self, key: str) -> None:
+        async with self._marks:
+            await self._store.drop_marks(_SCOPE, [_mark_key(self._pipeline, key)])
+            if self._known is not None:
+                self._known.pop(key, None)
 
 
 async def parked_keys(store: Store) -> Mapping[tuple[str, str], Parked]:
@@ -113,7 +124,8 @@ async def parked_keys(store: Store) -> Mapping[tuple[str, str], Parked]:
 
 
 async def release(store: Store, pipeline: str, key: str) -> int:
-    """Sends the letters of a parked key on their way; the engine unparks it when they are done. Gives their number.
+    """Sends the letters of a parked key on their way; the engine unparks it when they are done. Gives their number:
+    none where a release is on its way already, which takes along what came meanwhile.
 
     Raises `DefinitionError` when the key is not parked.
     """
@@ -122,15 +134,18 @@ async def release(store: Store, pipeline: str, key: str) -> int:
         keys = [one for name, one in parked if name == pipeline]
         hint = close_match(key, keys) or "`jackfield parked list` lists those that are"
         raise DefinitionError(f"no key {key!r} of pipeline {pipeline} is parked", hint=hint)
+    if parked[pipeline, key].released:
+        return 0
     return await _send(store, pipeline, key, parked[pipeline, key])
 
 
 async def _send(store: Store, pipeline: str, key: str, parked: Parked) -> int:
     """Under a new token, so that what is left of a former release stops. What a round does not take, the next does."""
-    letters = await store.dead_letters(LetterQuery(pipeline, key=key), limit=_ROUND)
+    waiting = await store.dead_letters(LetterQuery(pipeline, key=key), limit=_ROUND)
+    letters = [*waiting[:1], *takewhile(lambda letter: letter.stage == Parking.name, waiting[1:])]
     token = _new_token()
     replays = [message_of(letter, from_start=False, release=token) for letter in letters]
-    mark = json.dumps(asdict(replace(parked, token=token)))
+    mark = json.dumps(asdict(replace(parked, token=token, released=True)))
     await store.resend(
         [letter.id for letter in letters],
         queue_name(pipeline),

@@ -122,7 +122,7 @@ async def paced(
     due = clock.now()
     async for page in pages:
         for start in range(0, len(page), size):
-            await clock.sleep(due - clock.now())
+            await clock.sleep(min(due - clock.now(), size / rate))  # the clock may have been set back
             batch = page[start : start + size]
             yield batch
             due = max(due + len(batch) / rate, clock.now())

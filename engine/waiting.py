@@ -81,7 +81,7 @@ class Waiting:
         A pipeline that has nothing to probe with asks its input for one event, and leaves the turn to the others.
         """
         endpoint, breaker = self._endpoint(at), self._endpoint(at).breaker
-        sent, pause = 0, 0.0
+        sent, pause, asked_for_fresh = 0, 0.0, False
         while True:
             await self._clock.sleep(pause)
             while (wait := endpoint.until_probe(self._clock.now())) > 0:
@@ -90,13 +90,13 @@ class Waiting:
             if endpoint.limit.under_way:  # a probe hangs: another one would hang beside it
                 continue
             parked = self._parked.get(at)
-            asked_for_fresh = breaker.probes > 0  # and none came
             breaker.probes = 1
             if parked and (sent < len(parked) or asked_for_fresh):
-                sent += 1
+                sent, asked_for_fresh = sent + 1, False
                 endpoint.put_off_probe(self._clock.now(), pause)
                 self.resume([parked.popleft()])
             else:
+                asked_for_fresh = True  # none may come: the next turn is that of one that waits
                 self._read_one()
 
     def _endpoint(self, at: int) -> Endpoint:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -95,22 +96,23 @@ class SqliteQueue:
     async def _claim(self, limit: int) -> Sequence[Received]:
         await self._take_back()
         now = self._clock.now()
-        work = partial(
-            sql.claim,
-            queue=self._name,
-            limit=limit,
-            cursor=self._cursor,
-            held=self._database.held,
-            now=now,
-            until=now + self._visibility,
-        )
+        claims: dict[int, int] = {}
+
+        def work(connection: sqlite3.Connection) -> tuple[Sequence[Received], int]:
+            held, until = self._database.held, now + self._visibility
+            received, cursor = sql.claim(connection, self._name, limit, self._cursor, held, now, until)
+            claims.update(message.handle for message in received)
+            return received, cursor
+
         claim = self._database.write(work, durable=False)  # a claim that a power cut undoes was not needed any more
         try:
             received, self._cursor = await asyncio.shield(claim)
         except asyncio.CancelledError:
-            self._undoing = asyncio.create_task(self._undo(claim))
+            # Right behind the claim, so that the next to read does not get what comes after these.
+            undo = self._database.write(partial(sql.undo, claims=claims), durable=False)
+            self._undoing = asyncio.create_task(self._undone(undo))
             raise
-        self._hold(dict(message.handle for message in received))
+        self._hold(claims)
         if self._held and not self._renewal:
             self._renewal = asyncio.create_task(self._renew())
         return received
@@ -124,11 +126,9 @@ class SqliteQueue:
             self._held.pop(seq, None)
         self._database.held.difference_update(claims)
 
-    async def _undo(self, claim: asyncio.Future[tuple[Sequence[Received], int]]) -> None:
+    async def _undone(self, undo: asyncio.Future[None]) -> None:
         with suppress(Retryable):  # the claims expire
-            received, _ = await claim
-            claims = dict(message.handle for message in received)
-            await self._database.write(partial(sql.undo, claims=claims), durable=False)
+            await undo
             self._database.announce(self._name)
 
     async def _release(self, claims: sql.Claims) -> None:

@@ -208,10 +208,11 @@ class Rig:
         park: bool = False,
         endpoints: Sequence[Endpoint | None] = (),
         clock: VirtualClock | None = None,
+        store: FlakyStore | None = None,
     ) -> None:
         self.clock = clock or VirtualClock()
         self.input = Source()
-        self.store = FlakyStore()
+        self.store = store or FlakyStore()
         self.counts = Counts()
         self.journal = Journal()
         once = None
@@ -225,11 +226,11 @@ class Rig:
             retry=Retry(max_attempts=max_attempts, jitter=False),
             circuit_breaker=CircuitBreaker(failures=failures, probe_every=probe_every),
         )
-        self.parking = Parking("orders", self.store, self.clock)
+        self.parking = Parking("orders", self.store, park)
         if park:
             at = 1 if once is None else 2  # after the event is made, and its duplicates are ended
             stages = (*stages[:at], self.parking, *stages[at:])
-        letters = DeadLetters("orders", "rev1", self.store, self.clock, self.parking if park else None)
+        letters = DeadLetters("orders", "rev1", self.store, self.clock, self.parking)
         flow = Flow("orders", "rev1", stages, delivery, letters, self.counts, self.journal, rules, endpoints)
         self.run = PipelineRun(
             flow,

@@ -56,6 +56,7 @@ async def test_parts_of_a_replay_that_fail_are_letters_of_their_own() -> None:
     again.arrival.replay = Replay("letter-7")
     ids = [(await letter_of(part, Permanent("no"))).id for part in again.fork([event("a/1"), event("a/2")])]
     assert len({*ids, "letter-7"}) == 3
+    assert all("letter-7" < id < "letter-8" for id in ids)
 
 
 async def test_edited_data_keep_the_envelope_but_for_a_reference_to_the_old_data() -> None:

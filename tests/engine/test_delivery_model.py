@@ -211,7 +211,7 @@ class World:
         )
         key_of = (lambda passage: passage.event.id[0]) if setting.ordered else once.key_of if once else None
         intake = Intake(envelope, key_of, self.clock)
-        parking = Parking("orders", self.store, self.clock)
+        parking = Parking("orders", self.store, setting.keeps_order_for_good)
         stages: list[Stage] = [
             EachEvent("event", lambda passage: envelope.complete(passage, self.clock.now())),
             *([once] if once else []),
@@ -220,8 +220,7 @@ class World:
             Party(self, "output", 1, whole=False),
         ]
         delivery = Delivery(retry=Retry(max_attempts=3, jitter=False), circuit_breaker=CircuitBreaker(failures=3))
-        parks = parking if setting.keeps_order_for_good else None
-        letters = DeadLetters("orders", "rev1", self.store, self.clock, parks)
+        letters = DeadLetters("orders", "rev1", self.store, self.clock, parking)
         flow = Flow("orders", "rev1", stages, delivery, letters, Counts(), Journal())
         replays = self.store.queue(queue_name("orders"))
         limits: dict[str, Any] = {"concurrency": setting.concurrency, "batch_size": setting.batch, "max_wait": 0.0}

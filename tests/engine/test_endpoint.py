@@ -11,7 +11,7 @@ from engine.definitions.pipeline import CircuitBreaker
 from engine.endpoint import Endpoint, Endpoints
 from engine.errors import EventError, Permanent, Retryable, TimedOut, Unavailable
 from engine.stages.stage import Verdict
-from tests.engine.rig import App, HeldApp, Rig
+from tests.engine.rig import App, HeldApp, Rig, failing
 
 PROBE_EVERY = 5.0
 
@@ -106,6 +106,34 @@ async def test_pipeline_that_starts_while_the_endpoint_is_away_waits_with_the_ot
     assert second.run.paused
     await shared.pass_time(70)
     assert len(second.input.settled) == 5
+
+
+async def test_bad_events_do_not_hold_up_the_input_although_an_idle_pipeline_probes_too() -> None:
+    clock, shared = VirtualClock(), endpoint(failures=2)
+    bad = ids(4)
+    idle = Rig(App(), endpoints=[shared], clock=clock)
+    app = App(failing(lambda: Retryable("broken", status=500), bad))
+    busy = Rig(app, concurrency=2, endpoints=[shared], clock=clock)
+    idle.start()
+    busy.start(*bad)
+    await busy.until(lambda: busy.run.paused)
+    busy.input.put("good")
+    await busy.pass_time(20 * PROBE_EVERY, step=0.5)
+    assert busy.input.outcomes["good"] is Outcome.DONE
+
+
+async def test_what_an_outage_asked_to_wait_for_is_not_waited_for_in_the_next() -> None:
+    away = endpoint(failures=1)
+    answers: list[EventError] = [Unavailable("busy", status=503, after=3600.0)]
+    rig = Rig(App(lambda _: answers.pop() if answers else None), endpoints=[away])
+    rig.start("a")
+    await rig.until(lambda: rig.run.paused)
+    away.answered()  # a request that was under way, too
+    await rig.until_settled(1)
+    answers.append(Unavailable("away"))
+    rig.input.put("b")
+    await rig.pass_time(2 * PROBE_EVERY)
+    assert rig.input.outcomes["b"] is Outcome.DONE
 
 
 async def test_backlog_is_let_in_slowly_after_an_outage() -> None:

@@ -74,6 +74,15 @@ async def test_kept_revision_passes_the_check_and_is_the_same_whatever_became_of
     assert revision_of(report.definitions.pipelines["p"], report.definitions) == id
 
 
+async def test_kept_document_that_ends_with_a_text_of_several_lines_is_the_same(tmp_path: Path) -> None:
+    bench = Bench()
+    block = "  steps:\n    - transform: |\n        one\n        two\n# after\n"
+    id = await bench.record((await report_of(tmp_path, {"p.yaml": pipeline(block)})).definitions)
+    (kept,) = await bench.history.revisions("p")
+    report = await check(kept.folder(tmp_path))
+    assert revision_of(report.definitions.pipelines["p"], report.definitions) == id
+
+
 async def test_revisions_are_in_the_order_of_their_last_start(tmp_path: Path) -> None:
     bench = Bench()
     definitions = (await report_of(tmp_path, {"p.yaml": pipeline()})).definitions

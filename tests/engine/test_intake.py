@@ -147,6 +147,23 @@ async def test_a_replay_takes_its_place_in_the_order_of_its_key() -> None:
     assert app.called_with == ["a0", "a1", "a0"]
 
 
+async def test_replays_keep_the_order_of_their_key_in_a_revision_without_one() -> None:
+    refusing = Rig(App(failing(lambda: Permanent("no"), numbered("a", 3))), key_of=key_of)
+    refusing.start(*numbered("a", 3))
+    await refusing.until_settled(3)
+    await refusing.run.stop(1)
+    app = HeldApp()
+    rig = Rig(app, store=refusing.store)
+    await replay(rig.store, await rig.store.dead_letters(), from_start=False)
+    rig.run.start()
+    await rig.until(lambda: app.under_way > 0)
+    await rig.pass_time(1)
+    assert app.under_way == 1
+    app.go.set()
+    await rig.until(lambda: len(app.calls) == 3)
+    assert in_order(app.called_with)
+
+
 @pytest.mark.parametrize("seed", range(20))
 async def test_order_is_kept_under_random_failures(seed: int) -> None:
     draw = random.Random(seed)

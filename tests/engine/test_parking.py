@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+
 import pytest
 
 from bindings.contract import Outcome
 from bindings.store import LetterQuery
-from engine.errors import DefinitionError, Permanent
+from engine.errors import DefinitionError, Permanent, Unavailable
 from engine.parking import parked_keys, release
-from engine.replay import replay
-from tests.engine.rig import App, Rig, failing
+from engine.replay import replay, unpark_message
+from tests.engine.rig import App, Rig, Step, failing, parts
 
 
 def rig(app: App, concurrency: int = 16) -> Rig:
@@ -134,7 +137,8 @@ async def test_message_at_the_end_that_is_given_out_twice_does_not_unpark_before
     await bench.until_settled(1)
     await bench.run.stop(1)
     await release(bench.store, "orders", "a")
-    await release(bench.store, "orders", "a")  # a second end, with the token of the first
+    [parked] = (await parked_keys(bench.store)).values()
+    await bench.store.queue("replay/orders").put([unpark_message("a", parked.token)])
     bench.input.put("a2")
     bench.run.start()
     await until_unparked(bench)
@@ -157,3 +161,110 @@ async def test_key_that_is_not_parked_cannot_be_released() -> None:
     await bench.until_settled(1)
     with pytest.raises(DefinitionError, match="no key 'b' of pipeline orders is parked"):
         await release(bench.store, "orders", "b")
+
+
+async def test_release_that_is_asked_for_again_keeps_the_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.parking._ROUND", 1)
+    app = App(failing(lambda: Permanent("no"), ["a1"], times=1))
+    bench = rig(app)
+    bench.start("a1", "a2", "a3")
+    await bench.until_settled(3)
+    await bench.run.stop(1)
+    assert [await release(bench.store, "orders", "a") for _ in range(3)] == [1, 0, 0]
+    bench.run.start()
+    await until_unparked(bench)
+    assert app.called_with == ["a1", "a1", "a2", "a3"]
+
+
+async def test_letter_that_failed_in_a_replay_of_its_own_does_not_overtake_in_a_release() -> None:
+    app = App(failing(lambda: Permanent("no"), ["a1", "a3"], times=2))
+    bench = rig(app)
+    bench.start("a1", "a2", "a3")
+    await bench.until_settled(3)
+    await replay(bench.store, (await bench.store.dead_letters())[2:], from_start=False)
+    await bench.pass_time(1)
+    await release(bench.store, "orders", "a")
+    await bench.pass_time(1)
+    assert app.called_with == ["a1", "a3", "a1"]
+    assert await waiting(bench) == ["a1", "a2", "a3"]
+    for _ in range(2):
+        await release(bench.store, "orders", "a")
+        await bench.pass_time(1)
+    await until_unparked(bench)
+    assert app.called_with == ["a1", "a3", "a1", "a1", "a2", "a3", "a3"]
+
+
+async def test_parts_that_fail_in_a_release_stay_before_what_came_after_their_event() -> None:
+    first = App(failing(lambda: Permanent("no"), ["a1"], times=1))
+    split = Step(lambda id: parts(["p1", "p2"]) if id == "a1" else None, name="steps[1].split")
+    second = App(failing(lambda: Permanent("no"), ["p1", "p2"]), name="steps[2].call")
+    bench = Rig(first, split, second, park=True, key_of=lambda passage: passage.event.id[0])
+    bench.start("a1", "a2", "a3")
+    await bench.until_settled(3)
+    await release(bench.store, "orders", "a")
+    await bench.pass_time(1)
+    letters = await bench.store.dead_letters(LetterQuery("orders", key="a"))
+    assert [letter.event.id for letter in letters] == ["p1", "p2", "a2", "a3"]
+
+
+async def test_release_ends_when_a_letter_fails_in_a_revision_that_does_not_park() -> None:
+    reply = failing(lambda: Permanent("no"), ["a1"])
+    parks, goes_on = rig(App(reply)), App(reply)
+    parks.start("a1", "a2")
+    await parks.until_settled(2)
+    await parks.run.stop(1)
+    bench = Rig(goes_on, key_of=lambda passage: passage.event.id[0], store=parks.store)
+    bench.start()
+    await release(bench.store, "orders", "a")
+    await bench.pass_time(1)
+    assert goes_on.called_with == ["a1", "a2"]
+    assert await waiting(bench) == ["a1"]
+    bench.input.put("b1", "a3")
+    await bench.until_settled(2)
+    assert sorted(goes_on.called_with[2:]) == ["a3", "b1"]
+
+
+async def test_key_is_unparked_although_marks_are_read_meanwhile() -> None:
+    app = App(failing(lambda: Permanent("no"), ["a1", "b1"], times=1))
+    bench = rig(app)
+    bench.start("a1", "b1", "b2")
+    await bench.until_settled(3)
+    [b1, _] = await bench.store.dead_letters(LetterQuery("orders", key="b"))
+    await bench.store.remove_dead_letters([b1.id])  # what is first now comes by the stage that reads the marks
+    dropping, drops, drop_marks = asyncio.Event(), asyncio.Event(), bench.store.drop_marks
+
+    async def slow(scope: str, keys: Sequence[str]) -> None:
+        dropping.set()
+        await drops.wait()
+        await drop_marks(scope, keys)
+
+    bench.store.drop_marks = slow  # type: ignore[method-assign]
+    await release(bench.store, "orders", "a")
+    await dropping.wait()
+    await release(bench.store, "orders", "b")
+    await bench.pass_time(1)
+    drops.set()
+    await until_unparked(bench, "b")
+    bench.input.put("a2")
+    await bench.until_settled(4)
+    assert bench.input.outcomes["a2"] is Outcome.DONE
+
+
+async def test_marks_that_cannot_be_read_hold_up_the_dead_letter_and_lose_nothing() -> None:
+    bench = rig(App(failing(lambda: Permanent("no"), ["a1"], times=2)))
+    bench.start("a1")
+    await bench.until_settled(1)
+    await bench.run.stop(1)
+    await replay(bench.store, await bench.store.dead_letters(), from_start=False)
+    errors, marks = [Unavailable("locked")], bench.store.marks
+
+    async def locked(scope: str) -> dict[str, str]:
+        if errors:
+            raise errors.pop()
+        return await marks(scope)
+
+    bench.store.marks = locked  # type: ignore[method-assign]
+    bench.run.start()
+    await bench.pass_time(1)
+    assert bench.run.under_way == 0
+    assert await waiting(bench) == ["a1"]

@@ -110,6 +110,22 @@ async def test_paced_letters_do_not_come_faster_after_a_slow_taker() -> None:
     assert times == [0.0, 10.0, 11.0]
 
 
+async def test_paced_letters_do_not_wait_for_a_clock_that_is_set_back() -> None:
+    clock = VirtualClock()
+    taken: list[str] = []
+
+    async def take() -> None:
+        async for batch in paced(pages(3), 1.0, clock):
+            taken.extend(letter.id for letter in batch)
+
+    taking = asyncio.create_task(take())
+    await clock.advance(0.5)
+    clock.set(-3600)
+    await clock.advance(3)
+    assert len(taken) == 3
+    await taking
+
+
 async def test_replays_that_are_cancelled_count_what_is_on_its_way() -> None:
     class SlowStore(MemoryStore):
         async def resend(self, *given: Any) -> None:

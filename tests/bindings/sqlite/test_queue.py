@@ -252,6 +252,22 @@ async def test_claim_of_a_cancelled_read_is_undone(database: Database) -> None:
     assert [(message.id, message.attempt) for message in await second.read(10)] == [("1", 2)]
 
 
+async def test_reader_that_follows_a_cancelled_read_gets_nothing_before_what_that_had_claimed(
+    database: Database,
+) -> None:
+    first, second = (SqliteQueue(database, "a", VirtualClock()) for _ in range(2))
+    await first.put(messages("1", "2"))
+    await database.join_readers()
+    async with held(database):
+        reading = asyncio.create_task(first.read(1))
+        await asyncio.sleep(0)
+        reading.cancel()
+        await asyncio.wait({reading})
+        following = asyncio.create_task(second.read(1))
+        await asyncio.sleep(0)
+    assert ids(await following) == ["1"]
+
+
 async def test_claim_of_a_read_cancelled_before_close_is_undone(tmp_path: Path) -> None:
     database = await Database.acquire(tmp_path / "queues.db")
     queue = SqliteQueue(database, "a", VirtualClock())

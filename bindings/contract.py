@@ -14,9 +14,9 @@ Translate the errors of the client library at the edge, `raise ... from error`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 from bindings.store import Store
@@ -193,10 +193,67 @@ class Publication:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """Who reads a topic: those with one `consumer` share its messages, and every consumer gets all of them."""
+
+    topic: str
+    consumer: str
+    metadata: Mapping[str, str] = field(default_factory=dict)  # what a Dapr Subscription says beside
+
+
 class PubSub(Protocol):
+    # The metadata model of the type is a `PubSubMetadata`. One connection for all topics.
     async def open(self) -> None: ...
 
     # One error or None for each, in the same order. Returns when the broker has confirmed them. Called concurrently.
     async def publish(self, topic: str, publications: Sequence[Publication]) -> Sequence[EventError | None]: ...
+
+    # A topic as an input, not opened; it is opened after and closed before this one. The data of a message is what was
+    # published, byte for byte, and its `datacontenttype` what the publication had: the engine opens the envelope.
+    def subscribe(self, subscription: Subscription) -> InputBinding: ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """The value of a key of a configuration store. One that was deleted has an empty value."""
+
+    value: str
+    version: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+class ConfigurationStore(Protocol):
+    async def open(self) -> None: ...
+
+    # The settings of those keys that exist; of all keys when none is named.
+    async def get(self, keys: Sequence[str], metadata: Mapping[str, str]) -> Mapping[str, Setting]: ...
+
+    # Returns when the keys (all when none is named) are watched: what is changed from then on comes out, and goes on
+    # coming after the connection was lost and is there again. Ends with `aclose`.
+    async def watch(
+        self, keys: Sequence[str], metadata: Mapping[str, str]
+    ) -> AsyncGenerator[Mapping[str, Setting], None]: ...
+
+    async def close(self) -> None: ...
+
+
+class Unlocked(Enum):
+    """What became of an unlock, with the numbers of Dapr's API."""
+
+    DONE = 0
+    NOT_LOCKED = 1
+    OTHER_OWNER = 2
+
+
+class Lock(Protocol):
+    async def open(self) -> None: ...
+
+    # Whether the owner has it now, for that many seconds; one who has it already does not get it again.
+    async def acquire(self, resource: str, owner: str, seconds: float) -> bool: ...
+
+    async def release(self, resource: str, owner: str) -> Unlocked: ...
 
     async def close(self) -> None: ...

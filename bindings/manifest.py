@@ -6,7 +6,17 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bindings.contract import Context, InputBinding, OutputBinding, PubSub, Received, SecretStore, StateStore
+from bindings.contract import (
+    ConfigurationStore,
+    Context,
+    InputBinding,
+    Lock,
+    OutputBinding,
+    PubSub,
+    Received,
+    SecretStore,
+    StateStore,
+)
 from bindings.metadata import Metadata
 
 
@@ -27,6 +37,9 @@ class ComponentType:
     secret_store: Callable[[Any, Context], SecretStore] | None = None
     state_store: Callable[[Any, Context], StateStore] | None = None
     pubsub: Callable[[Any, Context], PubSub] | None = None
+    configuration_store: Callable[[Any, Context], ConfigurationStore] | None = None
+    lock: Callable[[Any, Context], Lock] | None = None
+    native_ttl: bool = False  # the system of the pub/sub itself drops a message after its `ttlInSeconds`
     # What waits at an input, as it would be read next: without opening it, taking anything or writing anywhere.
     peek: Callable[[Any, Context, int], Awaitable[Sequence[Received]]] | None = None
     operations: Mapping[str, str] = field(default_factory=dict)  # output operation -> what it does

@@ -143,3 +143,31 @@ class StateMetadata(Metadata):
     actor_state_store: Flag = Field(
         False, description="Whether actors keep their state in it; read, and not applied: there are no actors."
     )
+
+
+class PubSubMetadata(Metadata):
+    """What every pub/sub has (Dapr, pkg/runtime/processor/pubsub and pkg/runtime/pubsub/publishing.go)."""
+
+    consumer_id: Text | None = Field(
+        None,
+        alias="consumerID",
+        description="Those who subscribe with one consumer id share the messages. Default: the app's id, or the name "
+        "of the pipeline.",
+        examples=["orders-service"],
+        min_length=1,
+    )
+    publishing_scopes: str | None = Field(
+        None,
+        description="Which topics an app may publish to: `app1=topic1,topic2;app2=`. An app that is not named may "
+        "publish to all.",
+        examples=["shop=orders,invoices;audit="],
+    )
+    subscription_scopes: str | None = Field(
+        None, description="Which topics an app may subscribe to, like `publishingScopes`.", examples=["shop=orders"]
+    )
+    allowed_topics: str | None = Field(
+        None, description="The only topics that there are for apps.", examples=["orders,invoices"]
+    )
+    protected_topics: str | None = Field(
+        None, description="Topics that an app may use only when a scope names it.", examples=["payments"]
+    )

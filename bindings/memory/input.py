@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -9,20 +9,19 @@ from bindings.memory.metadata import MemoryMetadata
 from bindings.memory.queue import Queue, open_queue
 
 
-class MemoryInput:
+class QueueInput:
     """Messages that are not settled at close go back to the queue; when the process ends, they are gone."""
 
     redelivery: Literal["native", "store", "none"] = "none"
     _queue: Queue
 
-    def __init__(self, metadata: MemoryMetadata, context: Context) -> None:
-        self._name = metadata.queue_name or context.name
-        self._capacity = metadata.capacity
+    def __init__(self, find: Callable[[], Queue]) -> None:
+        self._find = find
         self._unsettled: dict[int, Received] = {}  # by a number of ours: two events may have one id
         self._taken = 0
 
     async def open(self) -> None:
-        self._queue = open_queue(self._name, self._capacity)
+        self._queue = self._find()
 
     async def read(self, limit: int) -> Sequence[Received]:
         batch = await self._queue.take(limit)
@@ -47,3 +46,8 @@ class MemoryInput:
     def _give_back(self, messages: Sequence[Received]) -> None:
         if messages:
             self._queue.give_back([replace(message, attempt=message.attempt + 1) for message in messages])
+
+
+class MemoryInput(QueueInput):
+    def __init__(self, metadata: MemoryMetadata, context: Context) -> None:
+        super().__init__(lambda: open_queue(metadata.queue_name or context.name, metadata.capacity))

@@ -5,21 +5,28 @@ from __future__ import annotations
 import base64
 import json
 import uuid
+from collections import defaultdict
 from collections.abc import Sequence
 
-from bindings.contract import Context, Publication, Received
+from bindings.contract import Context, InputBinding, Publication, Received, Subscription
 from bindings.manifest import ComponentType
-from bindings.memory.queue import find_queue
-from bindings.metadata import Metadata
+from bindings.memory.input import QueueInput
+from bindings.memory.queue import Queue, find_queue
+from bindings.metadata import PubSubMetadata
 from engine.errors import EventError
 from engine.event import JSON_TYPE, encode, is_json
 
+_CAPACITY = 10_000  # messages of one consumer; `publish` waits while there are so many
+
 
 class MemoryPubSub:
-    """A message goes to the queue of its topic when somebody reads that, and else to nobody, as Dapr's does."""
+    """A consumer that has once subscribed gets what is published from then on; what nobody takes is dropped, as Dapr's
+    drops it.
+    """
 
-    def __init__(self, metadata: Metadata, context: Context) -> None:
+    def __init__(self, metadata: PubSubMetadata, context: Context) -> None:
         self._name = context.name
+        self._topics: dict[str, dict[str, Queue]] = defaultdict(dict)
 
     async def open(self) -> None:
         pass
@@ -29,7 +36,21 @@ class MemoryPubSub:
         if queue is not None:
             for publication in publications:
                 await queue.put(_received(publication))
+        for consumer in list(self._topics[topic].values()):
+            for publication in publications:
+                attributes = {"datacontenttype": publication.content_type}
+                await consumer.put(Received(str(uuid.uuid4()), publication.data, attributes, publication.metadata))
         return [None] * len(publications)
+
+    def subscribe(self, subscription: Subscription) -> InputBinding:
+        queues = self._topics[subscription.topic]
+
+        def find() -> Queue:
+            queue = queues.setdefault(subscription.consumer, Queue())
+            queue.resize(_CAPACITY)
+            return queue
+
+        return QueueInput(find)
 
     async def close(self) -> None:
         pass
@@ -56,7 +77,7 @@ component = ComponentType(
     name="pubsub.in-memory",
     summary="Topics in the memory of the engine, for tests and development. NOT durable. A pipeline takes a topic in "
     "through a `bindings.memory` whose `queueName` is `COMPONENT/TOPIC`; where none does, the message goes to nobody.",
-    metadata=Metadata,
+    metadata=PubSubMetadata,
     example="""\
 apiVersion: dapr.io/v1alpha1
 kind: Component

@@ -4,21 +4,38 @@ import json
 
 import pytest
 
-from bindings.contract import Publication
+from bindings.contract import Publication, PubSub
 from bindings.memory.input import MemoryInput
 from bindings.memory.metadata import MemoryMetadata
 from bindings.memory.pubsub import MemoryPubSub
-from bindings.metadata import Metadata
+from bindings.metadata import PubSubMetadata
 from tests.bindings.fakes import context
+from tests.bindings.topics import PubSubConformance, TopicConformance
 
 EVENTS = "application/cloudevents+json"
+
+
+class TestMemoryPubSub(PubSubConformance):
+    redelivers = False
+    keeps_metadata = True
+
+    async def make(self) -> PubSub:
+        return MemoryPubSub(PubSubMetadata(), context("pubsub"))
+
+
+class TestMemoryTopic(TopicConformance):
+    async def make_pubsub(self) -> PubSub:
+        return self.pubsub
+
+    def setup_method(self) -> None:
+        self.pubsub = MemoryPubSub(PubSubMetadata(), context("pubsub"))
 
 
 async def published(publication: Publication) -> tuple[bytes | None, dict[str, object]]:
     """What a pipeline reads of it."""
     reader = MemoryInput(MemoryMetadata(queue_name="pubsub/orders/new"), context())
     await reader.open()
-    assert await MemoryPubSub(Metadata(), context("pubsub")).publish("orders/new", [publication]) == [None]
+    assert await MemoryPubSub(PubSubMetadata(), context("pubsub")).publish("orders/new", [publication]) == [None]
     (message,) = await reader.read(10)
     return message.data, dict(message.attributes)
 
@@ -46,5 +63,5 @@ async def test_raw_message_is_data_as_it_is() -> None:
 
 
 async def test_message_that_nobody_reads_goes_to_nobody() -> None:
-    pubsub = MemoryPubSub(Metadata(), context("alone"))
+    pubsub = MemoryPubSub(PubSubMetadata(), context("alone"))
     assert await pubsub.publish("orders", [Publication(b"1", "text/plain")]) == [None]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bindings.contract import OutputBinding
 from engine.breaker import Breaker, policy_of
@@ -25,6 +26,7 @@ from engine.stages.split import split_stage
 from engine.stages.stage import Stage, Surroundings
 from engine.stages.transform import transform_stage
 from engine.stages.validate import validate_stage
+from engine.topics import PUBLISH
 
 if TYPE_CHECKING:
     from engine.builder import Builder
@@ -60,7 +62,7 @@ class Assembly:
         self._named_outputs = builder.named_outputs(definitions)
         self._delivery = pipeline.model.spec.delivery
         self._resilience = Resilience(definitions)
-        self._inbound = self._resilience.inbound(pipeline.model.spec.input.binding)
+        self._inbound = self._resilience.inbound(pipeline.model.spec.input.component)
         closing.push_async_callback(self._named_outputs.close)
 
     async def step(self, index: int, step: Step) -> Part:
@@ -78,8 +80,9 @@ class Assembly:
 
     async def output(self, index: int, output: Output) -> Part:
         use, binding, operation = await self._opened(("spec", "outputs", index), output)
+        output = output.model_copy(update={"metadata": _with_topic(output, output.metadata)})
         key = f"{self.pipeline.model.metadata.name}.{index}"
-        policy = self._resilience.outbound(output.binding)
+        policy = self._resilience.outbound(output.component)
         stage = OutputStage(
             f"outputs[{index}]", key, output, operation, binding, self.surroundings, timeout=policy.timeout
         )
@@ -91,13 +94,15 @@ class Assembly:
         if isinstance(where, str):
             return None
         _, binding, operation = await self._opened(("spec", "delivery", "deadLetter"), where)
-        return RetryingOutput(binding, operation, where.metadata, self._delivery.retry, self.surroundings)
+        metadata = _with_topic(where, where.metadata)
+        return RetryingOutput(binding, operation, metadata, self._delivery.retry, self.surroundings)
 
     async def _opened(self, place: Place, target: Target) -> tuple[Use, OutputBinding, str]:
         """The component and its binding of a target that is written at `place`, and what it is to do."""
-        use = await self._resolver.binding(self.pipeline, (*place, "binding"), target.binding)
+        use = await self._resolver.binding(self.pipeline, (*place, target.field), target.component)
         binding = await self._builder.output(use, self._closing)
-        return use, binding, target.operation or use.manifest.default_operation
+        usual = PUBLISH if target.topic is not None else use.manifest.default_operation
+        return use, binding, target.operation or usual
 
     async def _call(self, name: str, call: Call) -> Part:
         app = await self._builder.app(call, self._definitions, self._resolver)
@@ -121,3 +126,7 @@ class Assembly:
         if own is not None:
             return RetryRule(own)
         return None if "retry" in self._delivery.model_fields_set else policy.rule
+
+
+def _with_topic(target: Target, metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    return metadata if target.topic is None else {**metadata, "topic": target.topic}

@@ -10,7 +10,8 @@ from weakref import WeakValueDictionary
 
 import aiohttp
 
-from bindings.contract import Clock, InputBinding, OutputBinding, ServesHttp
+from bindings.contract import Clock, InputBinding, OutputBinding, ServesHttp, Subscription
+from bindings.metadata import PubSubMetadata
 from bindings.store import DurableQueue, Store
 from engine.address import without_password
 from engine.app import AppClient
@@ -34,6 +35,7 @@ from engine.resolver import Resolver
 from engine.silence import Silence
 from engine.stages.call import CallStage
 from engine.stages.stage import EachEvent, Stage, Surroundings
+from engine.topics import unless_expired
 
 _BATCH_WITHOUT_CALL = 100  # events that no app waits for go through the stages and the outputs together
 
@@ -88,8 +90,9 @@ class Builder:
         """
         async with contextlib.AsyncExitStack() as closing, self.resolver(definitions) as resolver:
             assembly = Assembly(self, pipeline, definitions, resolver, closing)
-            use = await resolver.binding(pipeline, ("spec", "input", "binding"), pipeline.model.spec.input.binding)
-            inner = input or self._components.input(use)
+            source = pipeline.model.spec.input
+            use = await resolver.binding(pipeline, ("spec", "input", source.field), source.component)
+            inner = input or self._input(pipeline.model, use)
             durable = self._components.durable(inner, use)
             run = await self._run(assembly, durable, use, revision, counts, replays)
             webhook = inner if isinstance(inner, ServesHttp) else None
@@ -113,6 +116,7 @@ class Builder:
         parking = Parking(name, self._store, parks)
         parts = [
             Part(EachEvent("event", lambda passage: envelope.complete(passage, self._clock.now()))),
+            *([Part(self._expiration())] if spec.input.topic is not None else []),
             *([Part(once)] if once is not None else []),
             *([Part(parking)] if parks else []),
             *[await assembly.step(index, step) for index, step in enumerate(spec.steps)],
@@ -137,6 +141,17 @@ class Builder:
         intake = Intake(envelope, _key_of(spec.delivery, once, surroundings), self._clock)
         limits = {"concurrency": spec.delivery.concurrency, **_batching(stages)}
         return PipelineRun(flow, input, replays, intake, self._clock, parking=parking, once=once, **limits)
+
+    def _expiration(self) -> Stage:
+        return EachEvent("expiration", lambda passage: unless_expired(passage.event, self._clock.now()))
+
+    def _input(self, pipeline: Pipeline, use: Use) -> InputBinding:
+        source = pipeline.spec.input
+        if source.topic is None:
+            return self._components.input(use)
+        settings = use.settings
+        own = settings.consumer_id if isinstance(settings, PubSubMetadata) else None
+        return self._components.topic(use, Subscription(source.topic, own or pipeline.metadata.name, source.metadata))
 
     def resolver(self, definitions: Definitions) -> Resolver:
         return Resolver(definitions, self._store, self._clock)

@@ -9,12 +9,22 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, cast
 from weakref import WeakValueDictionary
 
-from bindings.contract import Clock, Context, InputBinding, OutputBinding, PubSub, SecretStore, StateStore
+from bindings.contract import (
+    Clock,
+    Context,
+    InputBinding,
+    OutputBinding,
+    PubSub,
+    SecretStore,
+    StateStore,
+    Subscription,
+)
 from bindings.manifest import ComponentType
 from bindings.metadata import Metadata
 from bindings.store import Store
 from engine.errors import DefinitionError, JackfieldError, NotReady
 from engine.spool import Spool
+from engine.topics import TopicInput, TopicOutput
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +60,27 @@ class Components:
         self._opening: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def input(self, use: Use) -> InputBinding:
-        """A new input, not opened; with a queue of the store before it where its system needs that."""
+        """A new input, not opened."""
         if use.manifest.input is None:
             raise DefinitionError(f"{use.manifest.name} cannot be an input")
         with _missing_library(use.manifest):
             return use.manifest.input(use.settings, self._context(use))
+
+    def topic(self, use: Use, wanted: Subscription) -> InputBinding:
+        """A topic of a pub/sub as an input, not opened."""
+        return TopicInput(lambda: self.pubsub(use), lambda: self.release(use), wanted, f"/{use.name}")
 
     def durable(self, binding: InputBinding, use: Use) -> InputBinding:
         """The input as the pipeline reads it."""
         return Spool(binding, self._store.queue(use.name)) if binding.redelivery == "store" else binding
 
     async def output(self, use: Use) -> OutputBinding:
-        """The opened output; every call must be followed by one of `release`.
+        """The opened output, for a pub/sub that of its topics; every call must be followed by one of `release`.
 
         Raises `DefinitionError` when it can never be opened like this, `NotReady` when its system does not answer.
         """
+        if use.manifest.pubsub is not None:
+            return TopicOutput(use.name, await self.pubsub(use), use.manifest.native_ttl, self._clock)
         return await self._share(use, use.manifest.output, "an output")
 
     async def state_store(self, use: Use) -> StateStore:

@@ -67,22 +67,24 @@ def _add_pipeline(graph: Graph, pipeline: Located[Pipeline]) -> None:
     name, spec = model.metadata.name, model.spec
     me = f"pipeline/{name}"
     graph.nodes[me] = Node(me, "pipeline", name)
-    graph.edges.append(Edge(_binding(graph, spec.input.binding, f"{me}/input"), me, "input"))
+    topic = f"topic {spec.input.topic}" if spec.input.topic is not None else ""
+    graph.edges.append(Edge(_binding(graph, spec.input.component, f"{me}/input"), me, "input", topic))
     for index, step in enumerate(spec.steps):
         if step.call is not None:
             place = _called(graph, step.call, f"{me}/steps/{index}")
             graph.edges.append(Edge(me, place, "call", f"{step.call.method} {step.call.path}"))
     for index, output in enumerate(spec.outputs):
-        place = _binding(graph, output.binding, f"{me}/outputs/{index}")
+        place = _binding(graph, output.component, f"{me}/outputs/{index}")
         graph.edges.append(Edge(me, place, "output", _said(output)))
     letters = spec.delivery.dead_letter
     if not isinstance(letters, str):
-        graph.edges.append(Edge(me, _binding(graph, letters.binding, f"{me}/deadLetter"), "dead letters"))
+        graph.edges.append(Edge(me, _binding(graph, letters.component, f"{me}/deadLetter"), "dead letters"))
 
 
 def _said(output: Output) -> str:
     when = f"when {output.when}" if output.when is not None else ""
-    return " ".join(part for part in (output.operation or "", when) if part)
+    topic = f"topic {output.topic}" if output.topic is not None else ""
+    return " ".join(part for part in (output.operation or "", topic, when) if part)
 
 
 def _binding(graph: Graph, binding: str | InlineBinding, place: str) -> str:

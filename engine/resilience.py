@@ -81,7 +81,7 @@ class Resilience:
     def concerns(self, pipeline: Located[Pipeline]) -> bool:
         """Whether any of them says something for this pipeline."""
         spec = pipeline.model.spec
-        policies = [self.inbound(spec.input.binding), *(self.outbound(output.binding) for output in spec.outputs)]
+        policies = [self.inbound(spec.input.component), *(self.outbound(output.component) for output in spec.outputs)]
         policies += [self.app(step.call.app) for step in spec.steps if step.call is not None]
         return any(policy != Policy() for policy in policies)
 

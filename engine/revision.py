@@ -29,8 +29,8 @@ def parts_of(pipeline: Located[Pipeline], definitions: Definitions) -> list[Loca
     Resiliency documents where they say something for it.
     """
     spec = pipeline.model.spec
-    where = [] if isinstance(spec.delivery.dead_letter, str) else [spec.delivery.dead_letter.binding]
-    names = [spec.input.binding, *(output.binding for output in spec.outputs), *where]
+    where = [] if isinstance(spec.delivery.dead_letter, str) else [spec.delivery.dead_letter.component]
+    names = [spec.input.component, *(output.component for output in spec.outputs), *where]
     components = [definitions.components[name] for name in names if not isinstance(name, InlineBinding)]
     called = [step.call.app for step in spec.steps if step.call is not None]
     apps = [definitions.apps[app] for app in called if not isinstance(app, InlineApp)]

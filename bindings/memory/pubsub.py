@@ -2,81 +2,93 @@
 
 from __future__ import annotations
 
-import base64
-import json
+import asyncio
 import uuid
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
 
 from bindings.contract import Context, InputBinding, Publication, Received, Subscription
 from bindings.manifest import ComponentType
 from bindings.memory.input import QueueInput
-from bindings.memory.queue import Queue, find_queue
+from bindings.memory.queue import Queue
 from bindings.metadata import PubSubMetadata
 from engine.errors import EventError
-from engine.event import JSON_TYPE, encode, is_json
 
 _CAPACITY = 10_000  # messages of one consumer; `publish` waits while there are so many
 
 
+@dataclass(slots=True)
+class _Consumer:
+    queue: Queue = field(default_factory=lambda: Queue(_CAPACITY))
+    subscribers: int = 0
+
+
+# By component and topic, then by consumer. An engine is an event loop, and nobody else's topics are its own.
+_Topics = defaultdict[tuple[str, str], dict[str, _Consumer]]
+_topics: WeakKeyDictionary[asyncio.AbstractEventLoop, _Topics] = WeakKeyDictionary()
+
+
 class MemoryPubSub:
-    """A consumer that has once subscribed gets what is published from then on; what nobody takes is dropped, as Dapr's
-    drops it.
-    """
+    """A message goes to those who have subscribed by then, and else to nobody, as Dapr's does."""
 
     def __init__(self, metadata: PubSubMetadata, context: Context) -> None:
         self._name = context.name
-        self._topics: dict[str, dict[str, Queue]] = defaultdict(dict)
 
     async def open(self) -> None:
         pass
 
     async def publish(self, topic: str, publications: Sequence[Publication]) -> Sequence[EventError | None]:
-        queue = find_queue(f"{self._name}/{topic}")
-        if queue is not None:
+        for consumer in list(self._consumers(topic).values()):
             for publication in publications:
-                await queue.put(_received(publication))
-        for consumer in list(self._topics[topic].values()):
-            for publication in publications:
-                attributes = {"datacontenttype": publication.content_type}
-                await consumer.put(Received(str(uuid.uuid4()), publication.data, attributes, publication.metadata))
+                await consumer.queue.put(_received(publication))
         return [None] * len(publications)
 
     def subscribe(self, subscription: Subscription) -> InputBinding:
-        queues = self._topics[subscription.topic]
-
-        def find() -> Queue:
-            queue = queues.setdefault(subscription.consumer, Queue())
-            queue.resize(_CAPACITY)
-            return queue
-
-        return QueueInput(find)
+        return _Topic(self._consumers(subscription.topic), subscription.consumer)
 
     async def close(self) -> None:
         pass
 
+    def _consumers(self, topic: str) -> dict[str, _Consumer]:
+        loop = asyncio.get_running_loop()
+        return _topics.setdefault(loop, defaultdict(dict))[self._name, topic]
+
+
+class _Topic(QueueInput):
+    """The last subscriber of a consumer takes the queue with it, so that nobody waits for room in it for ever."""
+
+    def __init__(self, consumers: dict[str, _Consumer], name: str) -> None:
+        super().__init__(self._subscribe)
+        self._consumers = consumers
+        self._name = name
+        self._consumer: _Consumer | None = None
+
+    def _subscribe(self) -> Queue:
+        self._consumer = self._consumers.setdefault(self._name, _Consumer())
+        self._consumer.subscribers += 1
+        return self._consumer.queue
+
+    async def close(self) -> None:
+        await super().close()
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            consumer.subscribers -= 1
+            if consumer.subscribers == 0:
+                del self._consumers[self._name]
+                consumer.queue.abandon()
+
 
 def _received(publication: Publication) -> Received:
-    """The data and the attributes of a CloudEvent; what is none (Dapr's raw payload) is data as it is."""
-    metadata = dict(publication.metadata)
-    if not publication.content_type.startswith("application/cloudevents+json"):
-        attributes = {"datacontenttype": publication.content_type}
-        return Received(str(uuid.uuid4()), publication.data, attributes, metadata)
-    attributes = json.loads(publication.data)
-    encoded, value = attributes.pop("data_base64", None), attributes.pop("data", None)
-    if encoded is not None:
-        data: bytes | None = base64.b64decode(encoded)
-    elif isinstance(value, str) and is_json(attributes.get("datacontenttype", JSON_TYPE)):
-        data = json.dumps(value).encode()
-    else:
-        data = encode(value)[0]
-    return Received(attributes["id"], data, attributes, metadata)
+    attributes = {"datacontenttype": publication.content_type}
+    return Received(str(uuid.uuid4()), publication.data, attributes, dict(publication.metadata))
 
 
 component = ComponentType(
     name="pubsub.in-memory",
-    summary="Topics in the memory of the engine, for tests and development. NOT durable. A pipeline takes a topic in "
-    "through a `bindings.memory` whose `queueName` is `COMPONENT/TOPIC`; where none does, the message goes to nobody.",
+    summary="Topics in the memory of the engine, for tests and development. NOT durable: what it holds is lost when "
+    "the process ends or the last subscriber leaves, and a message goes only to those who have subscribed before it.",
     metadata=PubSubMetadata,
     example="""\
 apiVersion: dapr.io/v1alpha1
@@ -89,4 +101,10 @@ spec:
   metadata: []
 """,
     pubsub=MemoryPubSub,
+    input_metadata={"<key>": "the metadata with which the message was published"},
+    output_metadata={
+        "ttlInSeconds": "After so many seconds the message is not given to an app or a pipeline any more.",
+        "rawPayload": "`true`: the data alone is published, without its CloudEvents envelope.",
+        "<key>": "travels with the message",
+    },
 )

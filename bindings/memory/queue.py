@@ -11,19 +11,25 @@ from bindings.contract import Received
 class Queue:
     """First in, first out, for any number of readers and writers of one event loop. Waiting is safe to cancel."""
 
-    def __init__(self) -> None:
-        self._capacity = 0
+    def __init__(self, capacity: int = 0) -> None:
+        self._capacity = capacity
         self._messages: deque[Received] = deque()
         self._filled = asyncio.Event()
         self._drained = asyncio.Event()
+        self._abandoned = False
 
     def resize(self, capacity: int) -> None:
         self._capacity = capacity
         self._drained.set()
 
+    def abandon(self) -> None:
+        """Nobody reads it any more: what comes is dropped, and nobody waits for room."""
+        self._abandoned = True
+        self._drained.set()
+
     async def put(self, message: Received) -> None:
         """Waits while the queue is full."""
-        while len(self._messages) >= self._capacity:
+        while len(self._messages) >= self._capacity and not self._abandoned:
             self._drained.clear()
             await self._drained.wait()
         self._messages.append(message)
@@ -53,8 +59,3 @@ def open_queue(name: str, capacity: int) -> Queue:
     queue = _queues.setdefault(asyncio.get_running_loop(), {}).setdefault(name, Queue())
     queue.resize(capacity)
     return queue
-
-
-def find_queue(name: str) -> Queue | None:
-    """The queue of that name in the running event loop, if somebody has opened it."""
-    return _queues.get(asyncio.get_running_loop(), {}).get(name)

@@ -115,9 +115,10 @@ class _Checker:
             if call.app is not None:
                 yield from self._check_name(call.app, self._apps, "app", (*place, "calls", index, "app"))
         for index, output in enumerate(expect.outputs or ()):
-            if output.binding is not None:
-                at = (*place, "outputs", index, "binding")
-                yield from self._check_name(output.binding, self._outputs, "output", at)
+            for field, name in (("binding", output.binding), ("pubsub", output.pubsub)):
+                if name is not None:
+                    at = (*place, "outputs", index, field)
+                    yield from self._check_name(name, self._outputs, "output", at)
         for field in ("calls", "outputs", "deadLetters"):
             yield from self._check_matchers(self._document.get((*place, field)), (*place, field))
 
@@ -166,7 +167,7 @@ def _apps(pipeline: Definition) -> Iterator[str]:
 
 def _outputs(pipeline: Definition) -> Iterator[str]:
     for index, output in enumerate(_mappings(pipeline.spec.get("outputs"))):
-        binding = output.get("binding")
+        binding = output.get("binding", output.get("pubsub"))
         yield binding if isinstance(binding, str) else f"outputs[{index}]"
     delivery = pipeline.spec.get("delivery")
     if isinstance(delivery, dict) and isinstance(delivery.get("deadLetter"), dict):

@@ -21,6 +21,7 @@ from engine.definitions.component import Component
 from engine.definitions.definition import Definition
 from engine.definitions.diagnostic import Diagnostic, Span
 from engine.definitions.document import Step
+from engine.definitions.ends import check_ends
 from engine.definitions.findings import Findings
 from engine.definitions.folder import Folder, Located
 from engine.definitions.meaning import check_meaning
@@ -191,6 +192,7 @@ class _Checker:
 
     def check_pipelines(self) -> None:
         for pipeline in self._kinds["Pipeline"]:
+            self._found.add(pipeline, check_ends(pipeline))
             for use in self._uses[pipeline]:
                 self._found.add(pipeline, self._check_use(use))
             for app_use in app_uses(pipeline):
@@ -240,9 +242,7 @@ class _Checker:
         binding = self._binding_of(use)
         if not isinstance(binding, Binding):
             return None
-        adds = use.operation in (None, binding.manifest.default_operation)
-        settings = self._settings.get(use.name)
-        return place_of(binding.manifest, settings, use.name) if adds or use.direction == "input" else None
+        return place_of(use, binding.manifest, self._settings.get(use.name))
 
     def check_secrets(self) -> None:
         for definition in self._folder.definitions:

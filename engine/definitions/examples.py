@@ -17,6 +17,8 @@ spec:
     # binding:       # ... or one written in place
     #   type: bindings.cron
     #   metadata: {schedule: "*/5 * * * *"}
+    # pubsub: albums # ... or a topic of a pub/sub Component
+    # topic: uploaded
 
   event: # how the envelope is made; what is left out comes from the binding
     id: "{{ metadata.key }} {{ metadata.etag }}" # the same when the same album comes again
@@ -61,6 +63,7 @@ spec:
       metadata:
         fileName: "thumb/{{ data.key }}"
       retry: {maxAttempts: 3}
+    # - {pubsub: albums, topic: done} # an output can be a topic too
 
   delivery:
     concurrency: 16

@@ -19,11 +19,41 @@ class InlineBinding(Model):
     )
 
 
-class Input(Model):
+class Outside(Model):
+    """What is at one end of a pipeline: a binding, or a topic of a pub/sub (engine/definitions/ends.py)."""
+
+    binding: Name | InlineBinding | None = Field(
+        None, description="A Component by its name, or one written in place.", examples=["uploads"]
+    )
+    pubsub: Name | None = Field(
+        None, description="In place of `binding`: a pub/sub Component by its name, with `topic`.", examples=["pubsub"]
+    )
+
+    @property
+    def component(self) -> str | InlineBinding:
+        """Which of the two it is."""
+        return self.pubsub or "" if self.binding is None else self.binding
+
+    @property
+    def field(self) -> str:
+        """Where that is written."""
+        return "pubsub" if self.binding is None else "binding"
+
+
+class Input(Outside):
     """Where the events come from."""
 
-    binding: Name | InlineBinding = Field(
-        description="A Component by its name, or one written in place.", examples=["uploads"]
+    topic: str | None = Field(
+        None,
+        description="The topic. Pipelines get all of its messages each, but those whose component has one `consumerID` "
+        "share them.",
+        examples=["orders"],
+        min_length=1,
+    )
+    metadata: dict[str, str] = Field(
+        default_factory=dict,
+        description='Of the subscription to a topic. With `rawPayload: "true"` its messages are data, not CloudEvents.',
+        examples=[{"rawPayload": "true"}],
     )
 
 
@@ -125,10 +155,16 @@ class Step(Model):
     call: Call | None = None
 
 
-class Target(Model):
+class Target(Outside):
     """What an output is sent to."""
 
-    binding: Name | InlineBinding = Field(description="A Component by its name, or one written in place.")
+    topic: str | None = Field(
+        None,
+        description="The topic, a template. The event is published as a CloudEvent, or with the metadata "
+        '`rawPayload: "true"` its data alone.',
+        examples=["orders", "{{ event.type }}"],
+        min_length=1,
+    )
     operation: str | None = Field(
         None,
         description="What to do, of the operations that the component type has; mostly `create`.",
@@ -137,7 +173,7 @@ class Target(Model):
 
 
 class Output(Target):
-    """One operation of an output binding for each event."""
+    """One operation of an output binding, or one message for a topic, for each event."""
 
     when: str | None = Field(
         None, description="An expression; only for events where it is true.", examples=["data.width > 0"]
@@ -182,7 +218,7 @@ class Deduplicate(Model):
 
 
 class DeadLetterOutput(Target):
-    """An output binding for dead letters. What it cannot take is kept in the store."""
+    """An output binding or a topic for dead letters. What it cannot take is kept in the store."""
 
     metadata: dict[str, Any] = Field(
         default_factory=dict,
@@ -212,7 +248,7 @@ class Delivery(Model):
     )
     dead_letter: Literal["store"] | DeadLetterOutput = Field(
         "store",
-        description="Where events go that cannot be delivered: the engine's store, or an output binding.",
+        description="Where events go that cannot be delivered: the engine's store, an output binding, or a topic.",
         examples=["store", {"binding": "failures"}],
     )
 

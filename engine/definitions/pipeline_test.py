@@ -186,6 +186,8 @@ class ExpectedOutput(Model):
         examples=["priced-orders"],
     )
     operation: str | None = Field(None, description="What was done.", examples=["create"])
+    pubsub: str | None = Field(None, description="Of a message for a topic: the component.", examples=["pubsub"])
+    topic: Any = Field(None, description="Its topic.", examples=["orders", {"$matches": "^orders/"}])
     metadata: dict[str, Any] = Field(
         default_factory=dict, description="Some of its metadata.", examples=[{"fileName": "7.json"}]
     )

@@ -14,7 +14,7 @@ from engine.definitions.diagnostic import Diagnostic, Severity
 from engine.definitions.uses import ComponentUse
 
 Place: TypeAlias = tuple[str, str]
-"""A component type, and what its manifest says of the metadata."""
+"""A component type, and what its manifest says of the metadata; or `topic`, and which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +25,15 @@ class _Edge:
     input: ComponentUse
 
 
-def place_of(manifest: ComponentType, settings: Metadata | None, name: str) -> Place | None:
-    """None where the type has no places, or the settings are not known."""
+def place_of(use: ComponentUse, manifest: ComponentType, settings: Metadata | None) -> Place | None:
+    """Where it takes events from or puts them; None where it puts none anywhere, or it is not known."""
+    if use.of_topic:
+        known = isinstance(use.topic, str) and "{{" not in use.topic
+        return ("topic", f"{use.name} {use.topic}") if known else None
     if manifest.place is None or settings is None:
         return None
-    place = manifest.place(settings, name)
+    adds = use.operation in (None, manifest.default_operation)
+    place = manifest.place(settings, use.name) if adds or use.direction == "input" else None
     return (manifest.name, place) if place is not None else None
 
 

@@ -108,7 +108,7 @@ class References:
             yield document.error("E303", message, path, related=place, related_message="the error is here")
 
     def _check_shared(self, name: str, use: ComponentUse, manifest: ComponentType) -> Iterator[Diagnostic]:
-        if use.direction == "output" or manifest.shared_input:
+        if use.direction == "output" or use.of_topic or manifest.shared_input:
             return
         first = self._inputs.setdefault(name, use)
         if first is not use:
@@ -127,12 +127,23 @@ def check_use(use: ComponentUse, binding: Binding) -> Iterator[Diagnostic]:
     wrong = list(_check_direction(use, binding))
     yield from wrong
     if not wrong and use.direction == "output":
-        yield from _check_operation(use, binding.manifest)
+        if not use.of_topic:
+            yield from _check_operation(use, binding.manifest)
         yield from _check_metadata(use, binding.manifest)
 
 
 def _check_direction(use: ComponentUse, binding: Binding) -> Iterator[Diagnostic]:
     manifest = binding.manifest
+    if use.of_topic != (manifest.pubsub is not None):
+        if use.of_topic:
+            message, hint = f"{manifest.name} is no pub/sub", f"write `binding: {use.name}`, and no `topic`"
+        else:
+            message = f"{manifest.name} is a pub/sub, and no binding"
+            hint = f"write `pubsub: {use.name}` and `topic: NAME`"
+        yield use.document.error("E305", message, use.path, hint)
+        return
+    if use.of_topic:
+        return
     possible = {"input": manifest.input, "output": manifest.output}
     if possible[use.direction] is None:
         other = next((direction for direction, factory in possible.items() if factory is not None), None)

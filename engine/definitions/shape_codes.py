@@ -113,9 +113,10 @@ right:
 """,
     ),
     NOT_EXACTLY_ONE: (
-        "a step that is not exactly one thing",
+        "a step or an end of a pipeline that is not exactly one thing",
         """\
-Each step does one thing, and the order of the list is the order in which they are done.
+Each step does one thing, and the order of the list is the order in which they are done. An input, an output and
+`deadLetter` are a `binding`, or a `topic` of a `pubsub`.
 
 wrong:
   steps:

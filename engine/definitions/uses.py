@@ -17,17 +17,24 @@ Direction: TypeAlias = Literal["input", "output"]
 
 @dataclass(frozen=True, slots=True)
 class ComponentUse:
-    """One use of a binding: `binding` is the name of a component, or a mapping where it is written in place."""
+    """One use of a binding or a pub/sub: `binding` is the name of a component, or a mapping where it is written in
+    place.
+    """
 
     pipeline: Definition
     direction: Direction
     binding: str | Mapping[str, Any]
-    path: tuple[Step, ...]  # of `binding`
+    path: tuple[Step, ...]  # of `binding` or `pubsub`
     operation: Any = None
+    topic: Any = None
 
     @property
     def document(self) -> Document:
         return self.pipeline.document
+
+    @property
+    def of_topic(self) -> bool:
+        return self.path[-1] == "pubsub"
 
     @property
     def name(self) -> str:
@@ -50,17 +57,22 @@ class AppUse:
 
 def component_uses(pipeline: Definition) -> Iterator[ComponentUse]:
     """All uses of bindings in a pipeline document, as far as it has the shape of one."""
-    source = pipeline.spec.get("input")
-    if isinstance(source, dict) and _is_binding(source.get("binding")):
-        yield ComponentUse(pipeline, "input", source["binding"], ("spec", "input", "binding"))
+    yield from _uses(pipeline, "input", _mapping(pipeline.spec.get("input")), ("spec", "input"))
     for index, output in _items(pipeline.spec.get("outputs")):
-        if _is_binding(output.get("binding")):
-            path = ("spec", "outputs", index, "binding")
-            yield ComponentUse(pipeline, "output", output["binding"], path, output.get("operation"))
+        yield from _uses(pipeline, "output", output, ("spec", "outputs", index))
     where = _mapping(_mapping(pipeline.spec.get("delivery")).get("deadLetter"))
-    if _is_binding(where.get("binding")):
-        place = ("spec", "delivery", "deadLetter", "binding")
-        yield ComponentUse(pipeline, "output", where["binding"], place, where.get("operation"))
+    yield from _uses(pipeline, "output", where, ("spec", "delivery", "deadLetter"))
+
+
+def _uses(
+    pipeline: Definition, direction: Direction, written: Mapping[str, Any], place: tuple[Step, ...]
+) -> Iterator[ComponentUse]:
+    """What is written at one end; of both, which is a mistake, the binding."""
+    if _is_binding(written.get("binding")):
+        yield ComponentUse(pipeline, direction, written["binding"], (*place, "binding"), written.get("operation"))
+    elif _is_name(written.get("pubsub")):
+        name = written["pubsub"]
+        yield ComponentUse(pipeline, direction, name, (*place, "pubsub"), topic=written.get("topic"))
 
 
 def app_uses(pipeline: Definition) -> Iterator[AppUse]:

@@ -27,9 +27,11 @@ class Meaning:
     def refers_to(self, path: Path) -> str:
         """The kind whose name the value at a path is; empty where it is none."""
         match path:
-            case ("spec", "input", "binding") | ("spec", "outputs", _, "binding"):
+            case ("spec", "input", "binding" | "pubsub") | ("spec", "outputs", _, "binding" | "pubsub"):
                 return "Component"
-            case ("spec", "delivery", "deadLetter", "binding") | (*_, "auth", "secretStore") | ("spec", "pubsubname"):
+            case ("spec", "delivery", "deadLetter", "binding" | "pubsub"):
+                return "Component"
+            case (*_, "auth", "secretStore") | ("spec", "pubsubname"):
                 return "Component"
             case ("spec", "steps", _, "call", "app"):
                 return "App"
@@ -42,8 +44,10 @@ class Meaning:
             return True
         if path[-1] == "secretStore":
             return manifest.secret_store is not None
+        if path[-1] in ("pubsub", "pubsubname"):
+            return manifest.pubsub is not None
         direction = manifest.input if "input" in path else manifest.output
-        return path[-1] == "pubsubname" or direction is not None
+        return direction is not None
 
     def types(self, path: Path) -> Mapping[str, str]:
         """The component types that can stand at a path, and what they are."""
@@ -100,7 +104,7 @@ class Meaning:
         """The component type of the output at a path."""
         if self._kind != "Pipeline" or not ("outputs" in path or path[-1:] == ("deadLetter",)):
             return None
-        return manifest_of(self.type_of((*path, "binding")))
+        return manifest_of(self.type_of((*path, "binding")) or self.type_of((*path, "pubsub")))
 
     @staticmethod
     def _metadata_of(type_name: str) -> Mapping[str, Schema]:

@@ -80,13 +80,14 @@ async def _waiting(definitions: Definitions, name: str, store: Store, clock: Clo
     if pipeline is None:
         hint = close_match(name, definitions.pipelines) or "`jackfield check` may say why"
         raise DefinitionError(f"there is no pipeline {name!r} that could run", hint=hint)
-    binding = pipeline.model.spec.input.binding
+    source = pipeline.model.spec.input
+    binding = source.component
     type_name = definitions.components[binding].model.spec.type if isinstance(binding, str) else binding.type
     peek = component_type(type_name).peek
     if peek is None:
         return []
     async with Resolver(definitions, store, clock) as resolver:
-        use = await resolver.binding(pipeline, ("spec", "input", "binding"), binding)
+        use = await resolver.binding(pipeline, ("spec", "input", source.field), binding)
     return await peek(use.settings, Context(use.name, store, clock), count)
 
 

@@ -105,7 +105,7 @@ async def _flow(
 ) -> tuple[Flow, EnvelopeMaker]:
     pipeline, spec = plan.pipeline, plan.pipeline.model.spec
     surroundings = assembly.surroundings = _without_secrets(assembly.surroundings)
-    use = await resolver.binding(pipeline, ("spec", "input", "binding"), spec.input.binding)
+    use = await resolver.binding(pipeline, ("spec", "input", spec.input.field), spec.input.component)
     envelope = EnvelopeMaker(spec.event, use.name, use.manifest.name, surroundings.env)
     first = EachEvent("event", lambda passage: envelope.complete(passage, surroundings.clock.now()))
     parts = [

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import aiohttp
 
-from bindings.contract import Clock, InputBinding, OutputBinding
+from bindings.contract import Clock, InputBinding, OutputBinding, Subscription
 from bindings.manifest import ComponentType
 from bindings.metadata import Metadata
 from bindings.store import Store
@@ -81,6 +81,9 @@ class SwappedComponents(Components):
 
     def input(self, use: Use) -> InputBinding:
         return self._watch(super().input(use) if use.manifest.runs_on_clock else None)
+
+    def topic(self, use: Use, wanted: Subscription) -> InputBinding:
+        return self._watch(None)
 
     async def output(self, use: Use) -> OutputBinding:
         return self._output(use.name)

@@ -9,6 +9,7 @@ from typing import Any
 from bindings.contract import Outcome
 from engine.errors import Permanent
 from engine.event import Event
+from engine.topics import PUBLISH
 
 
 def data_of(event: Event) -> Any:
@@ -63,7 +64,11 @@ class Sent:
     @property
     def fields(self) -> dict[str, Any]:
         """As expectations name them."""
-        named = {"binding": self.binding, "operation": self.operation, "metadata": dict(self.metadata)}
+        metadata = dict(self.metadata)
+        if self.operation == PUBLISH:
+            named = {"pubsub": self.binding, "topic": metadata.pop("topic"), "metadata": metadata}
+        else:
+            named = {"binding": self.binding, "operation": self.operation, "metadata": metadata}
         return {**named, "event": dict(self.event.attributes), "data": self.data}
 
 

@@ -66,3 +66,14 @@ def test_graph_leaves_out_what_has_errors_and_says_so(tmp_path: Path, capsys: py
     told = capsys.readouterr()
     assert told.out == 'flowchart LR\n  n0[("c<br>bindings.memory")]\n'
     assert told.err == "note: left out what has errors (1); see `jackfield check`\n"
+
+
+def test_topics_stand_at_the_arrows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ends = "  input: {pubsub: t, topic: orders}\n  outputs: [{pubsub: t, topic: done, when: data.n}]\n"
+    text = pipeline(ends).replace("  input: {binding: {type: bindings.memory}}\n", "")
+    write(tmp_path, {"a.yaml": documents(text, component(name="t", type="pubsub.in-memory"))})
+    assert main(["graph", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        '  n0 -->|"topic orders"| n1',
+        '  n1 -->|"topic done when data.n"| n0',
+    ]

@@ -367,3 +367,13 @@ async def ran_before(folder: Path, text: str) -> str:
     await History(store, SystemClock()).record(located, definitions, revision_of(located, definitions))
     await store.close()
     return revision_of(located, definitions)
+
+
+def test_plan_shows_what_would_be_published(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ends = "  input: {pubsub: t, topic: orders}\n  outputs: [{pubsub: t, topic: 'done/{{ data.id }}'}]\n"
+    text = pipeline(ends, name="orders").replace("  input: {binding: {type: bindings.memory}}\n", "")
+    write(folder / "pipelines", {"orders.yaml": documents(text, component(name="t", type="pubsub.in-memory"))})
+    *_, output, end = history(capsys, "--event", "order.json")
+    [operation] = output["operations"]
+    assert (operation["component"], operation["operation"]) == ("t", "publish")
+    assert (operation["metadata"], end["end"]) == ({"topic": "done/7"}, "done")

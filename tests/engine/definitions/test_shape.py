@@ -81,7 +81,6 @@ WRONG = [
     (PIPELINE + "  steps:\n    - filtr: x", "7:7", "E210", "`steps[0]` has no field `filtr`", "'filter'"),
     # fields that are missing
     (PIPELINE + "  steps:\n    - call: {path: /x}", "7:7", "E211", "`call` needs `app`", "`app: thumbnailer`"),
-    (PIPELINE + "  outputs:\n    - operation: create", "7:7", "E211", "`outputs[0]` needs `binding`", "A Component by"),
     (
         "apiVersion: jackfield/v1\nkind: App",
         "1:1",

@@ -240,3 +240,31 @@ def test_what_is_no_test_is_an_error(tmp_path: Path, pipeline: str, test: dict[s
 def test_a_folder_with_an_error_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DefinitionError, match="E302"):
         Pipelines(write_project(tmp_path, pipeline=PIPELINE.replace("binding: queue", "binding: quue")))
+
+
+TOPICS = """\
+apiVersion: jackfield/v1
+kind: Pipeline
+metadata: {name: orders}
+spec:
+  input: {pubsub: shop, topic: orders}
+  outputs: [{pubsub: shop, topic: "done/{{ data.region }}", metadata: {ttlInSeconds: 60}}]
+---
+apiVersion: dapr.io/v1alpha1
+kind: Component
+metadata: {name: shop}
+spec: {type: pubsub.in-memory}
+"""
+
+
+def test_topics_are_swapped_too(tmp_path: Path) -> None:
+    write_project(tmp_path, pipeline=TOPICS)
+    ran = Pipelines(tmp_path).run(
+        "orders", events=[{"data": {"region": "eu"}}], outputs={"shop": ["unavailable", "ok"]}
+    )
+
+    [sent] = ran.outputs
+    assert sent.fields["pubsub"] == "shop"
+    assert sent.fields["topic"] == "done/eu"
+    assert sent.fields["metadata"] == {"ttlInSeconds": "60"}
+    assert outcomes(ran) == ["done"]

@@ -14,12 +14,14 @@ from engine.components import Use
 from engine.definitions.check import Definitions
 from engine.definitions.folder import Located
 from engine.definitions.pipeline import Call, InlineApp, Output, Pipeline, Retry, Step, Target
+from engine.definitions.subscriptions import RoutedCall
 from engine.endpoint import Endpoint
 from engine.letter_output import RetryingOutput
 from engine.resilience import Policy, Resilience
 from engine.resolver import Place, Resolver, schema_of
 from engine.retry import RetryRule
 from engine.stages.call import CallStage
+from engine.stages.deliver import DeliverStage
 from engine.stages.filter import filter_stage
 from engine.stages.output import OutputStage
 from engine.stages.split import split_stage
@@ -62,7 +64,7 @@ class Assembly:
         self._named_outputs = builder.named_outputs(definitions)
         self._delivery = pipeline.model.spec.delivery
         self._resilience = Resilience(definitions)
-        self._inbound = self._resilience.inbound(pipeline.model.spec.input.component)
+        self._inbound = self._resilience.inbound(pipeline.model.spec.input)
         closing.push_async_callback(self._named_outputs.close)
 
     async def step(self, index: int, step: Step) -> Part:
@@ -82,7 +84,7 @@ class Assembly:
         use, binding, operation = await self._opened(("spec", "outputs", index), output)
         output = output.model_copy(update={"metadata": _with_topic(output, output.metadata)})
         key = f"{self.pipeline.model.metadata.name}.{index}"
-        policy = self._resilience.outbound(output.component)
+        policy = self._resilience.outbound(output)
         stage = OutputStage(
             f"outputs[{index}]", key, output, operation, binding, self.surroundings, timeout=policy.timeout
         )
@@ -108,7 +110,11 @@ class Assembly:
         app = await self._builder.app(call, self._definitions, self._resolver)
         policy = self._resilience.app(call.app).over(self._inbound)
         timeout = call.timeout if policy.timeout is None or "timeout" in call.model_fields_set else policy.timeout
-        stage = CallStage(name, call, app, self._named_outputs, self.surroundings, timeout=timeout)
+        stage: Stage
+        if isinstance(call, RoutedCall):
+            stage = DeliverStage(name, call, app, self.surroundings, timeout=timeout)
+        else:
+            stage = CallStage(name, call, app, self._named_outputs, self.surroundings, timeout=timeout)
         address = call.app.url if isinstance(call.app, InlineApp) else call.app
         key = (address, app.url, call.method, call.path)
         return Part(stage, self._endpoint(key, policy), self._rule(call.retry, policy))

@@ -22,6 +22,7 @@ from engine.deduplication import Deduplication
 from engine.definitions.check import Definitions
 from engine.definitions.folder import Located
 from engine.definitions.pipeline import Call, Delivery, InlineApp, Pipeline
+from engine.definitions.subscriptions import SubscribedInput
 from engine.endpoint import Endpoints
 from engine.envelope import EnvelopeMaker
 from engine.expressions import compile_expression, text_of
@@ -34,6 +35,7 @@ from engine.pipeline_run import PipelineRun
 from engine.resolver import Resolver
 from engine.silence import Silence
 from engine.stages.call import CallStage
+from engine.stages.deliver import DeliverStage
 from engine.stages.stage import EachEvent, Stage, Surroundings
 from engine.topics import unless_expired
 
@@ -151,7 +153,8 @@ class Builder:
             return self._components.input(use)
         settings = use.settings
         own = settings.consumer_id if isinstance(settings, PubSubMetadata) else None
-        return self._components.topic(use, Subscription(source.topic, own or pipeline.metadata.name, source.metadata))
+        usual = source.consumer if isinstance(source, SubscribedInput) else pipeline.metadata.name
+        return self._components.topic(use, Subscription(source.topic, own or usual, source.metadata))
 
     def resolver(self, definitions: Definitions) -> Resolver:
         return Resolver(definitions, self._store, self._clock)
@@ -204,7 +207,7 @@ def _key_of(delivery: Delivery, once: Deduplication | None, surroundings: Surrou
 
 
 def _batching(stages: Sequence[Stage]) -> Mapping[str, Any]:
-    calls = [stage for stage in stages if isinstance(stage, CallStage)]
+    calls = [stage for stage in stages if isinstance(stage, CallStage | DeliverStage)]
     batches = [stage.batch for stage in calls if stage.batch is not None]
     size = max((call.limit for call in calls), default=_BATCH_WITHOUT_CALL)
     return {"batch_size": size, "max_wait": max((batch.max_wait for batch in batches), default=0.0)}

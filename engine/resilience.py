@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from engine.breaker import BreakerPolicy
 from engine.definitions.check import Definitions
 from engine.definitions.folder import Located
-from engine.definitions.pipeline import InlineApp, InlineBinding, Pipeline, Retry
+from engine.definitions.pipeline import InlineApp, Outside, Pipeline, Retry
 from engine.definitions.resiliency import CircuitBreakerPolicy, PolicyNames, RetryPolicy, parse_statuses
 from engine.retry import RetryRule
 from engine.trip import compile_trip
@@ -19,8 +19,8 @@ P = TypeVar("P")
 _NONE = PolicyNames()
 # The names of default policies have these in the middle, the most special one first (dapr/dapr, pkg/resiliency).
 _APP = ("App", "")
-_INBOUND = ("BindingComponentInbound", "ComponentInbound", "Component", "")
-_OUTBOUND = ("BindingComponentOutbound", "ComponentOutbound", "Component", "")
+_KINDS = {"binding": "Binding", "pubsub": "Pubsub"}
+_COMPONENT = ("{kind}Component{direction}", "Component{direction}", "Component", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +72,16 @@ class Resilience:
     def app(self, app: str | InlineApp) -> Policy:
         return self._policy(_named(app, self._apps), _APP)
 
-    def inbound(self, component: str | InlineBinding) -> Policy:
-        return self._policy(_named(component, self._inbound), _INBOUND)
+    def inbound(self, source: Outside) -> Policy:
+        return self._policy(_named(source.component, self._inbound), _levels(source, "Inbound"))
 
-    def outbound(self, component: str | InlineBinding) -> Policy:
-        return self._policy(_named(component, self._outbound), _OUTBOUND)
+    def outbound(self, target: Outside) -> Policy:
+        return self._policy(_named(target.component, self._outbound), _levels(target, "Outbound"))
 
     def concerns(self, pipeline: Located[Pipeline]) -> bool:
         """Whether any of them says something for this pipeline."""
         spec = pipeline.model.spec
-        policies = [self.inbound(spec.input.component), *(self.outbound(output.component) for output in spec.outputs)]
+        policies = [self.inbound(spec.input), *(self.outbound(output) for output in spec.outputs)]
         policies += [self.app(step.call.app) for step in spec.steps if step.call is not None]
         return any(policy != Policy() for policy in policies)
 
@@ -103,6 +103,10 @@ def rule_of(policy: RetryPolicy) -> RetryRule:
     matching = policy.matching.http_status_codes if policy.matching is not None else None
     retry = Retry.model_construct(max_attempts=attempts, **waits)  # more attempts than a pipeline may say
     return RetryRule(retry, parse_statuses(matching) if matching else None)
+
+
+def _levels(end: Outside, direction: str) -> Iterable[str]:
+    return [level.format(kind=_KINDS[end.field], direction=direction) for level in _COMPONENT]
 
 
 def _named(target: object, names: Mapping[str, PolicyNames]) -> PolicyNames:

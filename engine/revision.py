@@ -41,7 +41,8 @@ def parts_of(pipeline: Located[Pipeline], definitions: Definitions) -> list[Loca
             stores.setdefault(store.model.auth.secret_store, definitions.components[store.model.auth.secret_store])
     resilience = Resilience(definitions)
     policies = resilience.documents if resilience.concerns(pipeline) else []
-    return [pipeline, *components, *apps, *stores.values(), *policies]
+    written = definitions.subscriptions.get(pipeline.model.metadata.name, pipeline)
+    return [written, *components, *apps, *stores.values(), *policies]
 
 
 def schemas_of(pipeline: Located[Pipeline], definitions: Definitions) -> Iterator[Source]:

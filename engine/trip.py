@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-from engine.errors import DefinitionError
+from engine.cel import compile_cel
+from engine.errors import DefinitionError, Permanent
 
 
 @dataclass(slots=True)
@@ -49,25 +49,15 @@ def after_failures(number: int) -> Trip:
 
 
 def compile_trip(expression: str) -> Trip:
-    """A trip of a CEL expression (https://github.com/google/cel-spec); raises `DefinitionError`."""
+    """A trip of a CEL expression; raises `DefinitionError`."""
+    hint = f"it may use {', '.join(_NAMES)}, like consecutiveFailures >= 5"
+    program = compile_cel(expression, "`trip`", hint)
     try:
-        import celpy
-        from celpy.celparser import CELParseError
-        from celpy.evaluation import CELEvalError
-    except ImportError as error:
-        hint = "pip install 'jackfield[dapr]'"
-        raise DefinitionError("`trip` is a CEL expression and needs the package 'cel-python'", hint=hint) from error
-    limit = sys.getrecursionlimit()
-    environment = celpy.Environment(annotations={name: celpy.celtypes.IntType for name in _NAMES})
-    sys.setrecursionlimit(limit)  # which it has raised for the whole process
-    try:
-        program = environment.program(environment.compile(expression))
-        program.evaluate(_activation(Tally(), celpy.celtypes.IntType))
-    except (CELParseError, CELEvalError) as error:
-        hint = f"it may use {', '.join(_NAMES)}, like consecutiveFailures >= 5"
+        program(_values(Tally()))
+    except Permanent as error:
         raise DefinitionError(f"{expression!r} is no CEL expression that can be evaluated here", hint=hint) from error
-    return lambda tally: bool(program.evaluate(_activation(tally, celpy.celtypes.IntType)))
+    return lambda tally: bool(program(_values(tally)))
 
 
-def _activation(tally: Tally, number: Callable[[int], Any]) -> dict[str, Any]:
-    return {name: number(getattr(tally, attribute)) for name, attribute in _NAMES.items()}
+def _values(tally: Tally) -> Mapping[str, int]:
+    return {name: getattr(tally, attribute) for name, attribute in _NAMES.items()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
@@ -18,6 +17,7 @@ from engine.definitions.bindings import Binding, component_binding, inline_bindi
 from engine.definitions.cases import check_tests
 from engine.definitions.clear_secrets import check_secrets
 from engine.definitions.component import Component
+from engine.definitions.dapr import Subscription
 from engine.definitions.definition import Definition
 from engine.definitions.diagnostic import Diagnostic, Span
 from engine.definitions.document import Step
@@ -35,7 +35,9 @@ from engine.definitions.resiliency_check import check_resiliency
 from engine.definitions.schema_files import SchemaFiles
 from engine.definitions.settings import resolve, written
 from engine.definitions.source import Source
+from engine.definitions.subscriptions import check_subscription, with_subscriptions
 from engine.definitions.uses import ComponentUse, app_uses, component_uses
+from engine.definitions.variables import check_environment
 from engine.secrets import SecretError, Secrets
 
 
@@ -46,6 +48,7 @@ class Definitions:
 
     `policies`: the Resiliency documents among the `others`, apart because each pipeline asks for them.
     `schemas`: the files of `validate` steps as they were checked, by the path that `schema_path` gives.
+    `subscriptions`: what pipelines were made of, by the names of these.
     """
 
     root: Path = Path()
@@ -55,6 +58,7 @@ class Definitions:
     others: Sequence[Located[Model]] = ()
     policies: Sequence[Located[Resiliency]] = ()
     schemas: Mapping[Path, Source] = field(default_factory=dict)
+    subscriptions: Mapping[str, Located[Subscription]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -174,7 +178,8 @@ class _Checker:
 
     def check_subscriptions(self) -> None:
         for subscription in self._kinds["Subscription"]:
-            self._found.add(subscription, self._references.check_pubsub(subscription.document))
+            of_names = self._references.check_pubsub(subscription.document)
+            self._found.add(subscription, [*of_names, *check_subscription(subscription, self._names)])
 
     def check_tests(self) -> None:
         components = self._names.of_kind("Component")
@@ -201,7 +206,7 @@ class _Checker:
             schema_at = partial(self._schema_files.sound, pipeline)
             self._found.add(pipeline, check_meaning(pipeline, self._type_of_input(pipeline), schema_at))
             if self._with_secrets:
-                self._found.add(pipeline, _check_environment(pipeline))
+                self._found.add(pipeline, check_environment(pipeline))
 
     def _type_of_input(self, pipeline: Definition) -> ComponentType | None:
         use = next((use for use in self._uses[pipeline] if use.direction == "input"), None)
@@ -261,8 +266,8 @@ class _Checker:
         self._secret_lines.update((span.file, line) for line in range(span.line, span.end_line + 1))
 
     def report(self) -> Report:
-        files = (diagnostic for file in self._folder.files.values() for diagnostic in file.diagnostics)
-        diagnostics = dict.fromkeys([*self._folder.diagnostics, *files, *self._found])
+        of_files = (diagnostic for file in self._folder.files.values() for diagnostic in file.diagnostics)
+        diagnostics = dict.fromkeys([*self._folder.diagnostics, *of_files, *self._found])
         refused = {definition for definition in self._folder.definitions if not self._is_good(definition)}
         shown = [self._without_secret(diagnostic) for diagnostic in diagnostics]
         return Report(sorted(shown, key=lambda d: (d.span, d.code)), self._definitions(), refused)
@@ -286,13 +291,5 @@ class _Checker:
             else:
                 others.append(located)
         policies = [Located(one.model, one.document) for one in others if isinstance(one.model, Resiliency)]
-        root, schemas = self._folder.root, self._schema_files.sources
-        return Definitions(root, good["Pipeline"], good["App"], good["Component"], others, policies, schemas)
-
-
-def _check_environment(pipeline: Definition) -> Iterator[Diagnostic]:
-    listed = pipeline.spec.get("env")
-    for index, name in enumerate(listed if isinstance(listed, list) else ()):
-        if isinstance(name, str) and name.isidentifier() and name not in os.environ:
-            message = f"the environment variable {name} is not set, and will be an empty text"
-            yield pipeline.document.warning("W401", message, ("spec", "env", index), f"export {name}=…")
+        parts = good["Pipeline"], good["App"], good["Component"], others, policies, self._schema_files.sources
+        return with_subscriptions(Definitions(self._folder.root, *parts))

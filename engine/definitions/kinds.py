@@ -37,7 +37,7 @@ KINDS = {
         Kind("Resiliency", Resiliency, (_DAPR,)),
         Kind("Configuration", Configuration, (_DAPR,), applied=False),
         Kind("HTTPEndpoint", HTTPEndpoint, (_DAPR,), applied=False),
-        Kind("Subscription", Subscription, (_DAPR, "dapr.io/v2alpha1"), applied=False),
+        Kind("Subscription", Subscription, (_DAPR, "dapr.io/v2alpha1")),
     )
 }
 

@@ -113,8 +113,8 @@ right:
     "W430": (
         "a target that nothing in the folder has",
         """\
-The Resiliency names an app or a component that this folder does not define. In another project it may have one; here
-nothing uses the target.
+A Resiliency or a Subscription names an app or a component that this folder does not define. In another project it may
+have one; here nothing uses it.
 """,
     ),
     "W431": (
@@ -139,16 +139,37 @@ right:
 """,
     ),
     "E431": (
-        "a trip that cannot be evaluated",
+        "a CEL expression that cannot be evaluated",
         """\
-`trip` is a CEL expression over `requests`, `totalSuccesses`, `totalFailures`, `consecutiveSuccesses` and
-`consecutiveFailures`; the package cel-python evaluates it (pip install 'jackfield[dapr]').
+The rules of a Subscription are CEL expressions over `event`, such as event.type == "order.created". `trip` is one over
+`requests`, `totalSuccesses`, `totalFailures`, `consecutiveSuccesses` and `consecutiveFailures`. The package cel-python
+evaluates them (pip install 'jackfield[dapr]').
 
 wrong:
   trip: failures > 5
 
 right:
   trip: consecutiveFailures > 5
+""",
+    ),
+    "E432": (
+        "a subscription without a path",
+        """\
+A Subscription says to which path of the app its messages go: `route` (v1alpha1), or `routes` with rules and a default
+(v2alpha1).
+
+right:
+  topic: orders
+  routes: {default: /orders}
+""",
+    ),
+    "W432": (
+        "a subscription that no app gets",
+        """\
+A Subscription is for the apps in its `scopes`, or for all of the folder. This folder has none that it could be for.
+
+right:
+  write an App document, or run the app with `jackfield run DIR --app-id ID --app-port N`
 """,
     ),
     "E301": (

@@ -64,8 +64,18 @@ class References:
         """The pub/sub component of a Subscription."""
         path = ("spec", "pubsubname")
         name = document.get(path)
-        if isinstance(name, str) and name not in self._names.of_kind("Component"):
-            yield self._names.unknown("Component", name, document, path)
+        component = self._names.of_kind("Component").get(name) if isinstance(name, str) else None
+        if component is None:
+            if isinstance(name, str):
+                yield self._names.unknown("Component", name, document, path)
+            return
+        yield from self._broken(component, document, path)
+        binding = self._bindings.get(component)
+        if binding is not None and binding.manifest.pubsub is None:
+            yield document.error("E305", f"{binding.manifest.name} is no pub/sub", path)
+        elif binding is None and self._findings.first_error(component) is None:
+            message = f"{component.spec.get('type')} components are not applied yet, so it gets nothing"
+            yield document.warning("W201", message, path)
 
     def check_secret_store(self, document: Document, path: Path, references: Sequence[Path]) -> Iterator[Diagnostic]:
         """The store at `path`, which the secrets at `references` are read from."""

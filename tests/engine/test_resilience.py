@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from engine.definitions.check import Definitions
+from engine.definitions.pipeline import Output
 from engine.resilience import Resilience
 from engine.revision import revision_of
 from tests.engine.definitions.folders import documents, report_of
@@ -60,7 +61,7 @@ SPEC = """\
 
 async def test_target_has_the_policies_that_it_names_and_the_defaults_for_the_others(tmp_path: Path) -> None:
     resilience = Resilience(await folder(tmp_path, SPEC))
-    app, outbound = resilience.app("shop"), resilience.outbound("target")
+    app, outbound = resilience.app("shop"), resilience.outbound(Output(binding="target"))
     assert (app.timeout, app.retry.max_retries if app.retry else None) == (2.0, 3)
     assert app.breaker is not None
     assert app.breaker.probe_every == 4.0

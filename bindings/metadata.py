@@ -145,6 +145,18 @@ class StateMetadata(Metadata):
     )
 
 
+class LockMetadata(Metadata):
+    """What every lock has (Dapr, pkg/components/lock/lock_config.go)."""
+
+    key_prefix: Text = Field(
+        "appid",
+        description="What stands before each resource, with `||` between: `appid`, `name` (the component's), `none`, "
+        "or any other text in small letters.",
+        examples=["appid", "name", "none"],
+        min_length=1,
+    )
+
+
 class PubSubMetadata(Metadata):
     """What every pub/sub has (Dapr, pkg/runtime/processor/pubsub and pkg/runtime/pubsub/publishing.go)."""
 

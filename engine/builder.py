@@ -181,6 +181,14 @@ class Builder:
         )
         return client
 
+    def app_at(self, name: str, url: str, token: str | None) -> AppClient:
+        """The client of an app without a document."""
+        made_of = (name, url, token)
+        known = self._apps.get(made_of)
+        if known is None:
+            known = self._apps[made_of] = AppClient(self._session, name, url, token=token)
+        return known
+
     async def output(self, use: Use, closing: contextlib.AsyncExitStack) -> OutputBinding:
         binding = await self._components.output(use)
         closing.push_async_callback(self._components.release, use)

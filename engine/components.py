@@ -11,8 +11,10 @@ from weakref import WeakValueDictionary
 
 from bindings.contract import (
     Clock,
+    ConfigurationStore,
     Context,
     InputBinding,
+    Lock,
     OutputBinding,
     PubSub,
     SecretStore,
@@ -94,6 +96,14 @@ class Components:
     async def secret_store(self, use: Use) -> SecretStore:
         """As `output`."""
         return await self._share(use, use.manifest.secret_store, "a secret store")
+
+    async def configuration_store(self, use: Use) -> ConfigurationStore:
+        """As `output`."""
+        return await self._share(use, use.manifest.configuration_store, "a configuration store")
+
+    async def lock(self, use: Use) -> Lock:
+        """As `output`."""
+        return await self._share(use, use.manifest.lock, "a lock")
 
     async def _share(self, use: Use, make: Callable[[Any, Context], B] | None, role: str) -> B:
         if make is None:

@@ -14,7 +14,9 @@ from bindings.contract import Clock
 from bindings.store import Store
 from engine.api.blocks import Blocks
 from engine.api.folder_parts import FolderParts
+from engine.api.grpc_port import GrpcPort
 from engine.api.http import HttpApi
+from engine.api.options import ApiOptions
 from engine.builder import Builder
 from engine.components import Components
 from engine.definitions.check import Definitions
@@ -38,7 +40,7 @@ class Report(Observer, Lifecycle, Protocol):
 class Engine:
     """`drain`: seconds that a pipeline gets to finish what is under way when it is swapped or stopped.
 
-    `app_id`: whom the API for apps serves. `asked_to_stop` is set by its shutdown call.
+    `api`: how the API for apps is served. `asked_to_stop` is set by its shutdown call.
     """
 
     def __init__(
@@ -49,7 +51,7 @@ class Engine:
         host: str,
         port: int,
         drain: float,
-        app_id: str = "jackfield",
+        api: ApiOptions | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -61,12 +63,21 @@ class Engine:
         self._opening = Insistence(_RETRY, clock, _log, only=NotReady)
         self._components = Components(store, clock)
         self.asked_to_stop = asyncio.Event()
-        self._parts = FolderParts(self._components, lambda: not self._not_ready(), self.asked_to_stop.set)
+        options = api or ApiOptions()
+        self._parts = FolderParts(
+            self._components,
+            lambda: not self._not_ready(),
+            self.asked_to_stop.set,
+            options.app_id,
+            options.app_url,
+        )
         token = os.environ.get("DAPR_API_TOKEN") or None
         # It gives out secrets: a network must not have it just because webhooks are for everybody.
         self._serves_api = token is not None or host == "localhost" or host.startswith("127.") or host == "::1"
-        api = HttpApi(Blocks(self._parts, clock, app_id, token))
-        self.server = Server(host, port, self._not_ready, api.mount if self._serves_api else None)
+        self._blocks = Blocks(self._parts, clock, options.app_id, token, options.max_body)
+        mount = HttpApi(self._blocks).mount if self._serves_api else None
+        self.server = Server(host, port, self._not_ready, mount)
+        self.grpc = GrpcPort(self._blocks, host, options) if self._serves_api else None
 
     async def start(self) -> None:
         """Listens and opens the store, which is waited for; raises `DefinitionError` when one of them cannot be."""
@@ -74,9 +85,11 @@ class Engine:
         if not self._serves_api:
             _log.warning("the API for apps is not served on %s: set DAPR_API_TOKEN for that", self.server.host)
         try:
+            if self.grpc is not None:
+                await self.grpc.open()
             await self._opening.on(self._store.open, "the store cannot be opened")
         except BaseException:
-            await self.server.stop()
+            await self._stop_serving()
             raise
         # No limit here: the pipelines' concurrency and the apps' maxConcurrency are the limits that people set.
         connector = aiohttp.TCPConnector(limit=0)
@@ -114,10 +127,14 @@ class Engine:
         """Drains all pipelines, then closes the server, the connections and the store, in this order."""
         await asyncio.gather(*(slot.stop() for slot in self._slots.values()))
         self._slots.clear()
-        await self.server.stop()
+        await self._stop_serving()
         await self._parts.close()
         await self._session.close()
         await self._store.close()
+
+    async def _stop_serving(self) -> None:
+        await self._blocks.close()
+        await asyncio.gather(self.server.stop(), *([self.grpc.close()] if self.grpc is not None else []))
 
     def problems(self) -> Mapping[str, str]:
         """Why pipelines do not run, by their name."""

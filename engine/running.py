@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bindings.contract import Clock
-from bindings.metadata import parse_duration
+from bindings.metadata import parse_duration, parse_size
 from engine import faults
+from engine.api.options import DEFAULT_GRPC_PORT, ApiOptions
 from engine.definitions.diagnostic import Diagnostic
 from engine.engine import Engine
 from engine.errors import DefinitionError
@@ -23,6 +24,7 @@ from engine.live import LiveFolder, changed, look
 from engine.registry import open_store
 from engine.report import LineReport, LogHandler, Sink, sink_for, summary
 from engine.retention import Retention
+from engine.server import LOOPBACK
 
 EXIT_NOW = 130  # a second signal: what was under way is given out again at the next start
 _ONE_SIGNAL = 0.2  # seconds; timeout(1) signals a process and its group, and means it once
@@ -41,10 +43,12 @@ async def run_folder(arguments: argparse.Namespace) -> int:
     store = open_store(arguments.store, clock)
     retention = Retention.of(store, clock, arguments.keep_dead_letters, arguments.most_dead_letters)
     host, port, drain = arguments.host, arguments.http_port, _drain(arguments.drain)
-    engine = Engine(store, clock, report, host, port, drain, arguments.app_id)
+    engine = Engine(store, clock, report, host, port, drain, _api(arguments))
     with _logged(sink):
         await engine.start()
         sink.write("started", "jackfield", f"listens on http://{engine.server.host}:{engine.server.port}", {})
+        if engine.grpc is not None and engine.grpc.port is not None:
+            sink.write("started", "jackfield", f"listens on {engine.server.host}:{engine.grpc.port} for gRPC", {})
         retaining = asyncio.create_task(retention.run())
         following = asyncio.create_task(follow(root, engine, report, sink, clock, color))
         _on_signals(sink, engine.asked_to_stop)
@@ -87,6 +91,23 @@ def _drain(text: str) -> float:
         return parse_duration(text)
     except ValueError as error:
         raise DefinitionError(f"--drain: {error}") from error
+
+
+def _api(arguments: argparse.Namespace) -> ApiOptions:
+    port = arguments.app_port
+    if port is not None and not 0 < port < 65536:
+        raise DefinitionError(f"--app-port: {port} is no port")
+    try:
+        max_body = parse_size(arguments.max_body_size)
+    except ValueError as error:
+        raise DefinitionError(f"--max-body-size: {error}") from error
+    return ApiOptions(
+        app_id=arguments.app_id,
+        app_url=None if port is None else f"http://{LOOPBACK}:{port}",
+        grpc_port=DEFAULT_GRPC_PORT if arguments.grpc_port is None else arguments.grpc_port,
+        grpc_is_wanted=arguments.grpc_port is not None,
+        max_body=max_body,
+    )
 
 
 def _on_signals(sink: Sink, stopped: asyncio.Event) -> None:

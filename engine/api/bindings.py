@@ -56,4 +56,4 @@ def _check_operation(name: str, operation: str, manifest: ComponentType) -> None
 
 def _error(name: str, why: str) -> ApiError:
     message = f"error invoking output binding {name}: {why}"
-    return ApiError("ERR_INVOKE_OUTPUT_BINDING", message, 500, "INTERNAL")
+    return ApiError("ERR_INVOKE_OUTPUT_BINDING", message, 500, "INTERNAL", coded=True)

@@ -12,7 +12,7 @@ from engine.event import is_json, rfc3339
 
 EVENTS_TYPE = "application/cloudevents+json"
 _TYPE = "com.dapr.event.sent"
-_BINARY = ("application/octet-stream", "application/cloudevents+protobuf")
+BINARY = ("application/octet-stream", "application/cloudevents+protobuf")
 
 
 class EnvelopeError(ValueError):
@@ -27,18 +27,21 @@ def envelope(
     *,
     source: str,
     now: float,
+    expires: float | None = None,
+    trace: Mapping[str, str] | None = None,
 ) -> bytes:
-    """The event as JSON. `names`: its topic and pub/sub; `source`: the app's id; `now`: seconds since the epoch.
+    """The event as JSON. `names`: its topic and pub/sub; `source`: the app's id; `now` and `expires`: seconds since the
+    epoch; `trace`: the W3C trace context that it belongs to.
 
-    `metadata`: `cloudevent.<attribute>` sets an attribute, `ttlInSeconds` the expiration. Raises `EnvelopeError`.
+    `metadata`: `cloudevent.<attribute>` sets an attribute. Raises `EnvelopeError`.
     """
     time, media_type = rfc3339(now), content_type.partition(";")[0].strip().lower()
     given = {k.removeprefix("cloudevent."): v for k, v in metadata.items() if k.startswith("cloudevent.") and v}
-    expires = _expiration(metadata, now)
+    told = _trace(trace or {}) | ({} if expires is None else {"expiration": rfc3339(expires)})
     if media_type == EVENTS_TYPE:
         event = _parsed(data)
         defaults = {"id": str(uuid.uuid4()), "source": "Dapr", "type": _TYPE, "specversion": "1.0", "time": time}
-        return _json({**defaults, **event, **expires, **given, **names})
+        return _json({**defaults, **event, **told, **given, **names})
     attributes = {
         "id": str(uuid.uuid4()),
         "specversion": "1.0",
@@ -46,11 +49,11 @@ def envelope(
         "source": source,
         "type": _TYPE,
         "time": time,
-        **expires,
+        **told,
         **given,
         **names,
     }
-    if media_type in _BINARY:
+    if media_type in BINARY:
         return _json({**attributes, "data_base64": base64.b64encode(data).decode()})
     if is_json(media_type) and _is_sound(data):
         # As it was written, so that no number loses a digit.
@@ -76,13 +79,10 @@ def _is_sound(data: bytes) -> bool:
     return True
 
 
-def _expiration(metadata: Mapping[str, str], now: float) -> dict[str, str]:
-    text = metadata.get("ttlInSeconds")
-    if text is None:
-        return {}
-    if not (text.isascii() and text.isdigit() and 0 < int(text) < 2**31):
-        raise EnvelopeError(f"ttlInSeconds must be a whole number of seconds above zero; it is {text!r}")
-    return {"expiration": rfc3339(now + int(text))}
+def _trace(trace: Mapping[str, str]) -> dict[str, str]:
+    """Dapr's attributes; `traceid` is the older name of `traceparent`."""
+    known = {name: trace[name] for name in ("traceparent", "tracestate") if trace.get(name)}
+    return known | ({"traceid": known["traceparent"]} if "traceparent" in known else {})
 
 
 def _json(event: Mapping[str, Any]) -> bytes:

@@ -2,14 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
+DOMAIN = "dapr.io"
 _TYPE = "type.googleapis.com/google.rpc."
 
 
+@dataclass(frozen=True, slots=True)
+class ErrorInfo:
+    """What has happened, for programs (googleapis, google/rpc/error_details.proto, as the ones below)."""
+
+    reason: str
+    metadata: Mapping[str, str] | None = None
+
+    def json(self) -> dict[str, Any]:
+        metadata = None if self.metadata is None else dict(self.metadata)
+        return {"@type": f"{_TYPE}ErrorInfo", "domain": DOMAIN, "reason": self.reason, "metadata": metadata}
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceInfo:
+    """What it has happened to."""
+
+    type: str
+    name: str
+    description: str = ""
+
+    def json(self) -> dict[str, Any]:
+        named = {"resource_type": self.type, "resource_name": self.name}
+        return {"@type": f"{_TYPE}ResourceInfo", **named, "owner": "", "description": self.description}
+
+
+@dataclass(frozen=True, slots=True)
+class FieldViolation:
+    """What of the request is wrong."""
+
+    field: str
+    description: str
+
+    def json(self) -> dict[str, Any]:
+        violation = {"field": self.field, "description": self.description}
+        return {"@type": f"{_TYPE}BadRequest", "field_violations": [violation]}
+
+
+Detail: TypeAlias = ErrorInfo | ResourceInfo | FieldViolation
+
+
 class ApiError(Exception):
-    """`status` is that of HTTP, `grpc` the name of gRPC's; `reason` and `resource` make Dapr's `details`."""
+    """`status` is that of HTTP, `grpc` the name of gRPC's.
+
+    `details`: of both protocols. Dapr's older errors have none over HTTP and either none over gRPC or, when `coded`,
+    the code as an `ErrorInfo`.
+    """
 
     def __init__(
         self,
@@ -18,33 +64,24 @@ class ApiError(Exception):
         status: int,
         grpc: str,
         *,
-        reason: str = "",
-        resource: tuple[str, str] | None = None,
-        metadata: Mapping[str, str] | None = None,
+        details: Sequence[Detail] = (),
+        coded: bool = False,
     ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.status = status
         self.grpc = grpc
-        self._reason = reason
-        self._resource = resource
-        self._metadata = dict(metadata or {})
+        self._details = details
+        self._coded = coded
 
     def body(self) -> dict[str, Any]:
-        """As JSON."""
+        """As JSON over HTTP."""
         body: dict[str, Any] = {"errorCode": self.code, "message": self.message}
-        details = self._details()
-        return {**body, "details": details} if details else body
+        return {**body, "details": [detail.json() for detail in self._details]} if self._details else body
 
-    def _details(self) -> list[dict[str, Any]]:
-        if not self._reason:
-            return []
-        info = {"@type": f"{_TYPE}ErrorInfo", "domain": "dapr.io", "reason": self._reason, "metadata": self._metadata}
-        if self._resource is None:
-            return [info]
-        kind, name = self._resource
-        return [info, {"@type": f"{_TYPE}ResourceInfo", "resource_type": kind, "resource_name": name}]
+    def grpc_details(self) -> Sequence[Detail]:
+        return [*self._details, ErrorInfo(self.code)] if self._coded else self._details
 
 
 def malformed(why: object) -> ApiError:
@@ -52,5 +89,15 @@ def malformed(why: object) -> ApiError:
     return ApiError("ERR_MALFORMED_REQUEST", f"failed deserializing HTTP body: {why}", 400, "INVALID_ARGUMENT")
 
 
+def bad_request(why: str) -> ApiError:
+    """As `malformed`, where Dapr puts nothing before the reason."""
+    return ApiError("ERR_MALFORMED_REQUEST", why, 400, "INVALID_ARGUMENT")
+
+
 def unimplemented(what: str) -> ApiError:
     return ApiError("ERR_API_UNIMPLEMENTED", f"{what} is not implemented by this version", 501, "UNIMPLEMENTED")
+
+
+def internal() -> ApiError:
+    """A mistake of ours; what it was is for the log."""
+    return ApiError("ERR_INTERNAL", "internal error; the log of jackfield has more", 500, "INTERNAL")

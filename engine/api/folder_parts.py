@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TypeVar
 
-from bindings.contract import OutputBinding, PubSub, SecretStore, StateStore
+from bindings.contract import ConfigurationStore, Lock, OutputBinding, PubSub, SecretStore, StateStore
 from bindings.manifest import ComponentType
 from engine.api.parts import Lent, Missing
 from engine.app import AppClient
 from engine.builder import Builder
 from engine.components import Components, Use
 from engine.definitions.check import Definitions
+from engine.definitions.dapr import Configuration
 from engine.errors import JackfieldError
 from engine.registry import component_type
 
@@ -26,11 +28,21 @@ T = TypeVar("T")
 class FolderParts:
     """Holds what it has opened, so that a call does not open it anew, until its definition changes.
 
-    `well`: whether all that should run does.
+    `well`: whether all that should run does. `app_id`: whose API it is; components whose `scopes` do not name it are
+    not there for it. `app_url`: where that app is; default: where the App document of its name says.
     """
 
-    def __init__(self, components: Components, well: Callable[[], bool], shut_down: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        components: Components,
+        well: Callable[[], bool],
+        shut_down: Callable[[], None],
+        app_id: str,
+        app_url: str | None = None,
+    ) -> None:
         self._components = components
+        self._app_id = app_id
+        self._app_url = app_url
         self.well = well
         self.shut_down = shut_down
         self._definitions = Definitions(Path())
@@ -70,8 +82,25 @@ class FolderParts:
     def secret_store(self, name: str) -> AbstractAsyncContextManager[Lent[SecretStore]]:
         return self._lent(name, lambda manifest: manifest.secret_store, self._components.secret_store)
 
+    def lock(self, name: str) -> AbstractAsyncContextManager[Lent[Lock]]:
+        return self._lent(name, lambda manifest: manifest.lock, self._components.lock)
+
+    def configuration_store(self, name: str) -> AbstractAsyncContextManager[Lent[ConfigurationStore]]:
+        return self._lent(name, lambda manifest: manifest.configuration_store, self._components.configuration_store)
+
+    def gives_out(self, store: str, secret: str) -> bool:
+        scopes = (
+            scope
+            for one in self._definitions.others
+            if isinstance(one.model, Configuration)
+            for scope in one.model.spec.secrets.scopes
+        )
+        return all(scope.allows(secret) for scope in scopes if scope.store_name == store)
+
     async def app(self, name: str) -> AppClient:
         definitions = self._definitions
+        if self._builder is not None and name == self._app_id and self._app_url is not None:
+            return self._builder.app_at(name, self._app_url, os.environ.get("APP_API_TOKEN"))
         if self._builder is None or name not in definitions.apps:
             raise Missing(name, others=bool(definitions.apps))
         async with self._builder.resolver(definitions) as resolver:
@@ -94,10 +123,14 @@ class FolderParts:
 
     def _check(self, name: str, role: Callable[[ComponentType], object]) -> None:
         """Raises `Missing`."""
-        components = self._definitions.components
-        if name not in components or not role(component_type(components[name].model.spec.type)):
-            types = {located.model.spec.type for located in components.values()}
-            raise Missing(name, others=any(role(component_type(one)) for one in types))
+        if not self._has(name, role):
+            raise Missing(name, others=any(self._has(other, role) for other in self._definitions.components))
+
+    def _has(self, name: str, role: Callable[[ComponentType], object]) -> bool:
+        component = self._definitions.components.get(name)
+        if component is None or not role(component_type(component.model.spec.type)):
+            return False
+        return not component.model.scopes or self._app_id in component.model.scopes
 
     async def _use(self, name: str) -> Use:
         definitions = self._definitions

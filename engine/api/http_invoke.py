@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 
 import aiohttp
-from aiohttp import web
+from aiohttp import BasicAuth, web
 
 from engine.api.invoke import Invoke
 
@@ -33,8 +33,18 @@ class HttpInvoke:
         path = request.rel_url.raw_path_qs.partition("/method/")[2]
         return await self._forward(request, request.match_info["app"], path)
 
-    async def by_header(self, request: web.Request) -> web.StreamResponse:
-        return await self._forward(request, request.headers["dapr-app-id"], request.rel_url.raw_path_qs)
+    def app_of(self, request: web.Request) -> str:
+        """The app that the headers name, or nothing: Dapr takes a header of its own, and the user of Basic auth."""
+        if app := request.headers.get("dapr-app-id", ""):
+            return app
+        try:
+            given = BasicAuth.decode(request.headers.get("Authorization", ""))
+        except ValueError:
+            return ""
+        return given.password if given.login.lower() == "dapr-app-id" else ""
+
+    async def by_header(self, request: web.Request, app: str) -> web.StreamResponse:
+        return await self._forward(request, app, request.rel_url.raw_path_qs)
 
     async def _forward(self, request: web.Request, app: str, path: str) -> web.StreamResponse:
         headers = _kept(request.headers, _HOP_BY_HOP | _OURS)

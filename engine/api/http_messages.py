@@ -9,17 +9,16 @@ from aiohttp import web
 from engine.api.error import ApiError
 from engine.event import JSON_TYPE
 
-_LARGEST_BODY = 4 * 2**20  # bytes; Dapr's --max-body-size
 _PREFIX = "metadata."
 
 
-async def body_of(request: web.Request) -> bytes:
-    """The whole body; raises `ApiError` for one that is too large."""
+async def body_of(request: web.Request, largest: int) -> bytes:
+    """The whole body; raises `ApiError` for one of more than `largest` bytes."""
     body = bytearray()
     async for chunk in request.content.iter_any():
         body += chunk
-        if len(body) > _LARGEST_BODY:
-            message = f"the body is larger than {_LARGEST_BODY:,} bytes"
+        if len(body) > largest:
+            message = f"the body is larger than {largest:,} bytes"
             raise ApiError("ERR_BODY_READ", message, 413, "INVALID_ARGUMENT")
     return bytes(body)
 
@@ -30,14 +29,16 @@ def metadata_of_query(request: web.Request) -> dict[str, str]:
     return {name.removeprefix(_PREFIX): request.query[name] for name in names}
 
 
-def result_response(data: bytes | None, metadata: Mapping[str, str], etag: str | None = None) -> web.Response:
+def result_response(
+    data: bytes | None, metadata: Mapping[str, str], etag: str | None = None, *, status: int = 200
+) -> web.Response:
     """Bytes as they are, with their metadata as headers; 204 where there are none."""
     headers = {f"{_PREFIX}{name}": _one_line(value) for name, value in metadata.items()}
     if etag is not None:
         headers["ETag"] = etag
     if data is None:
         return web.Response(status=204, headers=headers)
-    return web.Response(body=data, headers=headers, content_type=JSON_TYPE)
+    return web.Response(status=status, body=data, headers=headers, content_type=JSON_TYPE)
 
 
 def _one_line(value: str) -> str:

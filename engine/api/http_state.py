@@ -8,42 +8,47 @@ from typing import Any
 from aiohttp import web
 
 from bindings.contract import Item
-from engine.api.error import malformed
+from engine.api.error import bad_request
 from engine.api.http_messages import body_of, metadata_of_query, result_response
 from engine.api.requests import bulk_get_of, changes_of, transaction_of
 from engine.api.state import State, change_of, metadata_of
 
 
 class HttpState:
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, max_body: int) -> None:
         self._state = state
+        self._max_body = max_body
 
     async def get(self, request: web.Request) -> web.Response:
-        store, key = request.match_info["store"], request.match_info["key"]
-        item = (await self._state.get(store, [key])).get(key)
+        async with self._state.opened(request.match_info["store"]) as store:
+            item = await store.get(request.match_info["key"])
         return result_response(item.value, metadata_of(item), item.etag) if item else web.Response(status=204)
 
     async def get_bulk(self, request: web.Request) -> web.Response:
-        keys = bulk_get_of(await body_of(request)).keys
-        found = await self._state.get(request.match_info["store"], keys)
+        async with self._state.opened(request.match_info["store"]) as store:
+            keys = bulk_get_of(await body_of(request, self._max_body)).keys or []
+            found = await store.get_many(keys)
         return web.json_response([_entry(key, found.get(key)) for key in keys])
 
     async def save(self, request: web.Request) -> web.Response:
-        changes = changes_of(await body_of(request), metadata_of_query(request))
-        await self._state.save(request.match_info["store"], changes)
+        async with self._state.opened(request.match_info["store"]) as store:
+            await store.save(changes_of(await body_of(request, self._max_body), metadata_of_query(request)))
         return web.Response(status=204)
 
     async def delete(self, request: web.Request) -> web.Response:
-        concurrency = request.query.get("concurrency", "")
-        if concurrency not in ("", "first-write", "last-write"):
-            raise malformed(f"unrecognized concurrency option {concurrency!r}")
-        etag = request.headers.get("If-Match")
-        change = change_of(request.match_info["key"], None, etag=etag, concurrency=concurrency)
-        await self._state.delete(request.match_info["store"], [change])
+        async with self._state.opened(request.match_info["store"]) as store:
+            concurrency = request.query.get("concurrency", "")
+            if concurrency not in ("", "first-write", "last-write"):
+                raise bad_request(f"unrecognized concurrency option {concurrency!r}")
+            etag = request.headers.get("If-Match")
+            await store.delete(change_of(request.match_info["key"], None, etag=etag, concurrency=concurrency))
         return web.Response(status=204)
 
     async def transact(self, request: web.Request) -> web.Response:
-        await self._state.transact(request.match_info["store"], transaction_of(await body_of(request)))
+        async with self._state.opened(request.match_info["store"]) as store:
+            changes = transaction_of(await body_of(request, self._max_body), metadata_of_query(request))
+            if changes:
+                await store.transact(changes)
         return web.Response(status=204)
 
 

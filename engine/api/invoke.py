@@ -38,4 +38,4 @@ class Invoke:
 
 
 def _error(app: str, why: str) -> ApiError:
-    return ApiError("ERR_DIRECT_INVOKE", f"fail to invoke, id: {app}, err: {why}", 500, "INTERNAL")
+    return ApiError("ERR_DIRECT_INVOKE", f"failed to invoke, id: {app}, err: {why}", 500, "INTERNAL")

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from bindings.contract import OutputBinding, PubSub, SecretStore, StateStore
+from bindings.contract import ConfigurationStore, Lock, OutputBinding, PubSub, SecretStore, StateStore
 from engine.app import AppClient
 from engine.components import Use
 
@@ -39,9 +39,12 @@ class Parts(Protocol):
     def pubsub(self, name: str) -> AbstractAsyncContextManager[Lent[PubSub]]: ...
     def output(self, name: str) -> AbstractAsyncContextManager[Lent[OutputBinding]]: ...
     def secret_store(self, name: str) -> AbstractAsyncContextManager[Lent[SecretStore]]: ...
+    def lock(self, name: str) -> AbstractAsyncContextManager[Lent[Lock]]: ...
+    def configuration_store(self, name: str) -> AbstractAsyncContextManager[Lent[ConfigurationStore]]: ...
     async def app(self, name: str) -> AppClient: ...  # Raises `Missing`, or `DefinitionError`
 
     def components(self) -> Sequence[tuple[str, str, str]]: ...  # the name, the type and the version of each
+    def gives_out(self, store: str, secret: str) -> bool: ...  # whether apps may have a secret
     def ready(self) -> bool: ...  # whether there is something to lend
     def well(self) -> bool: ...  # whether all that should run does
     def shut_down(self) -> None: ...

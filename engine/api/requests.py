@@ -6,13 +6,14 @@ import base64
 import json
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import AliasChoices, BaseModel, Field, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
 from bindings.contract import Change
-from engine.api.error import ApiError, malformed
-from engine.api.publish import Entry
-from engine.api.state import change_of
+from engine.api.envelope import BINARY, EVENTS_TYPE
+from engine.api.error import bad_request, malformed
+from engine.api.publish import AppTopic, Entry
+from engine.api.state import change_of, unsupported_operation
 from engine.event import is_json
 
 T = TypeVar("T")
@@ -29,7 +30,7 @@ class _Options(BaseModel):
 
 
 class _State(_Request):
-    key: str = Field(min_length=1)
+    key: str = ""
     value: Any = None
     etag: str | None = None
     options: _Options | None = None
@@ -47,11 +48,11 @@ class _Operation(BaseModel):
 
 
 class _Transaction(_Request):
-    operations: list[_Operation]
+    operations: list[_Operation] | None = None
 
 
 class BulkGet(_Request):
-    keys: list[str]
+    keys: list[str] | None = None
 
 
 class Invocation(_Request):
@@ -62,41 +63,61 @@ class Invocation(_Request):
 
 
 class _BulkEntry(_Request):
-    entry_id: str = Field(min_length=1)
-    event: Any
+    entry_id: str = ""
+    event: Any = None
     content_type: str = ""
 
-    def entry(self, shared: dict[str, str]) -> Entry:
-        return Entry(self.entry_id, self._data(), self.content_type, {**shared, **(self.metadata or {})})
+    def entry(self, shared: dict[str, str], topic: AppTopic) -> Entry:
+        return Entry(self.entry_id, self._data(topic), self.content_type, {**shared, **(self.metadata or {})})
 
-    def _data(self) -> bytes:
-        if is_json(self.content_type):
+    def _data(self, topic: AppTopic) -> bytes:
+        media_type = self.content_type.partition(";")[0].strip().lower()
+        if is_json(media_type) or media_type == EVENTS_TYPE:
             return written(self.event)
-        if not isinstance(self.event, str):
-            raise malformed(f"the event of {self.entry_id!r} must be a text, as its contentType says")
-        if self.content_type.startswith(("text/", "application/xml")) or not self.content_type:
-            return self.event.encode(errors="replace")
-        try:
-            return base64.b64decode(self.event, validate=True)
-        except ValueError as error:
-            raise malformed(f"the event of {self.entry_id!r} is not base64: {error}") from error
+        if isinstance(self.event, str):
+            if media_type.startswith("text/") or media_type == "application/xml":
+                return self.event.encode(errors="replace")
+            if media_type in BINARY:
+                try:
+                    return base64.b64decode(self.event, validate=True)
+                except ValueError as error:
+                    raise topic.events_error("MARSHAL_ENVELOPE", f"it is not base64: {error}") from error
+        raise topic.events_error("MARSHAL_ENVELOPE", "error: mismatch between contentType and event")
 
 
-_STATES = TypeAdapter(list[_State])
+class _Lock(BaseModel):
+    """Names as protobuf's JSON has them, which may be those of the fields too."""
+
+    resource_id: str = Field("", validation_alias=AliasChoices("resourceId", "resource_id"))
+    lock_owner: str = Field("", validation_alias=AliasChoices("lockOwner", "lock_owner"))
+    expiry_in_seconds: int = Field(
+        0, ge=-(2**31), lt=2**31, validation_alias=AliasChoices("expiryInSeconds", "expiry_in_seconds")
+    )
+
+
+_STATES = TypeAdapter(list[_State] | None)
 _TRANSACTION = TypeAdapter(_Transaction)
 _BULK_GET = TypeAdapter(BulkGet)
 _INVOCATION = TypeAdapter(Invocation)
-_ENTRIES = TypeAdapter(list[_BulkEntry])
+_ENTRIES = TypeAdapter(list[_BulkEntry] | None)
+_LOCK = TypeAdapter(_Lock)
 
 
 def changes_of(body: bytes, shared: dict[str, str]) -> list[Change]:
     """Of a save; `shared` is the metadata of the query. Each function here raises `ApiError`."""
-    return [state.change(shared) for state in _parsed(_STATES, body)]
+    try:
+        states = _STATES.validate_json(body) or []
+    except ValidationError as error:
+        raise bad_request(_why(error)) from error
+    if any(not state.key for state in states):
+        raise bad_request('"key" is a required field')
+    return [state.change(shared) for state in states]
 
 
-def transaction_of(body: bytes) -> list[Change]:
+def transaction_of(body: bytes, shared: dict[str, str]) -> list[Change]:
     transaction = _parsed(_TRANSACTION, body)
-    return [_change(operation, transaction.metadata) for operation in transaction.operations]
+    metadata = {**(transaction.metadata or {}), **shared}
+    return [_change(operation, metadata) for operation in transaction.operations or []]
 
 
 def bulk_get_of(body: bytes) -> BulkGet:
@@ -107,11 +128,18 @@ def invocation_of(body: bytes) -> Invocation:
     return _parsed(_INVOCATION, body)
 
 
-def entries_of(body: bytes, shared: dict[str, str]) -> list[Entry]:
-    entries = _parsed(_ENTRIES, body)
-    if len({entry.entry_id for entry in entries}) < len(entries):
-        raise malformed("each entryId must be there once")
-    return [entry.entry(shared) for entry in entries]
+def entries_of(body: bytes, shared: dict[str, str], topic: AppTopic) -> list[Entry]:
+    try:
+        entries = _ENTRIES.validate_json(body) or []
+    except ValidationError as error:
+        raise topic.events_error("UNMARSHAL_EVENTS", _why(error)) from error
+    if any(not entry.entry_id for entry in entries):
+        raise topic.events_error("MARSHAL_EVENTS", "entryId is duplicated or not present for entry")
+    return [entry.entry(shared, topic) for entry in entries]
+
+
+def lock_of(body: bytes) -> _Lock:
+    return _parsed(_LOCK, body) if body else _Lock()
 
 
 def written(value: Any) -> bytes:
@@ -119,10 +147,9 @@ def written(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
 
 
-def _change(operation: _Operation, shared: dict[str, str] | None) -> Change:
+def _change(operation: _Operation, shared: dict[str, str]) -> Change:
     if operation.operation not in ("upsert", "delete"):
-        message = f"operation type {operation.operation} not supported"
-        raise ApiError("ERR_NOT_SUPPORTED_STATE_OPERATION", message, 400, "INVALID_ARGUMENT")
+        raise unsupported_operation(operation.operation, "INVALID_ARGUMENT")
     return operation.request.change(shared, delete=operation.operation == "delete")
 
 
@@ -130,6 +157,10 @@ def _parsed(adapter: TypeAdapter[T], body: bytes) -> T:
     try:
         return adapter.validate_json(body)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise malformed(f"{place}: {first['msg']}" if place else first["msg"]) from error
+        raise malformed(_why(error)) from error
+
+
+def _why(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return f"{place}: {first['msg']}" if place else str(first["msg"])

@@ -20,6 +20,9 @@ class Secrets:
     async def get(self, store: str, name: str) -> Mapping[str, str]:
         """The keys of one secret."""
         async with self._lent(store) as lent:
+            if not self._parts.gives_out(store, name):
+                message = f'access denied by policy to get "{name}" from "{store}"'
+                raise ApiError("ERR_PERMISSION_DENIED", message, 403, "PERMISSION_DENIED")
             try:
                 return await lent.component.get(name)
             except (KeyError, JackfieldError) as error:
@@ -28,13 +31,14 @@ class Secrets:
                 raise ApiError("ERR_SECRET_GET", message, 500, "INTERNAL") from None
 
     async def all(self, store: str) -> Mapping[str, Mapping[str, str]]:
-        """All secrets of a store by their names."""
+        """All secrets of a store that apps may have, by their names."""
         async with self._lent(store) as lent:
             try:
-                return await lent.component.all()
+                found = await lent.component.all()
             except JackfieldError as error:
                 message = f"failed getting secrets from secret store {store}: {error}"
                 raise ApiError("ERR_SECRET_GET", message, 500, "INTERNAL") from error
+        return {name: keys for name, keys in found.items() if self._parts.gives_out(store, name)}
 
     def _lent(self, store: str) -> AbstractAsyncContextManager[Lent[SecretStore]]:
         return lending(self._parts.secret_store(store), partial(_missing, store), partial(_closed, store))

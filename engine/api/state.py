@@ -1,123 +1,122 @@
 """Dapr's state building block: keys with a prefix, etags, and all or nothing.
 
-Source: Dapr, State management API; dapr/dapr, pkg/api/universal/state.go and pkg/api/errors/state.go.
+Source: Dapr, State management API; dapr/dapr, pkg/api/http/http.go and pkg/api/errors/state.go.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
 from bindings.contract import Change, EtagMismatch, Item, StateStore
-from bindings.metadata import StateMetadata
-from engine.api.error import ApiError
+from engine.api.error import ApiError, Detail, ErrorInfo, FieldViolation, ResourceInfo, bad_request
+from engine.api.keys import IllegalKeyError, state_key
 from engine.api.lending import lending
 from engine.api.parts import Lent, Missing, Parts
 from engine.errors import JackfieldError
 from engine.event import rfc3339
 
-_SEPARATOR = "||"
-
 
 class State:
-    """Keys are those of the app: what stands before them in the store is put there and taken away here."""
-
     def __init__(self, parts: Parts, app_id: str) -> None:
         self._parts = parts
         self._app_id = app_id
 
-    async def get(self, store: str, keys: Sequence[str]) -> Mapping[str, Item]:
-        """The items of the keys that have one."""
-        async with self._lent(store) as lent:
-            full = {key: self._full(lent, key) for key in keys}
-            try:
-                found = await lent.component.get(list(full.values()))
-            except JackfieldError as error:
-                message = f"fail to get {', '.join(keys)} from state store {store}: {error}"
-                raise self._error("ERR_STATE_GET", message, "GET_FAILED", store) from error
-        return {key: found[name] for key, name in full.items() if name in found}
-
-    async def save(self, store: str, changes: Sequence[Change]) -> None:
-        """Each for itself; the first one that failed is the error."""
-        async with self._lent(store) as lent:
-            await self._write(lent, changes, "ERR_STATE_SAVE", f"failed saving state in state store {store}")
-
-    async def delete(self, store: str, changes: Sequence[Change]) -> None:
-        """As `save`."""
-        async with self._lent(store) as lent:
-            keys = ", ".join(change.key for change in changes)
-            await self._write(lent, changes, "ERR_STATE_DELETE", f"failed deleting state with key {keys}")
-
-    async def transact(self, store: str, changes: Sequence[Change]) -> None:
-        """All in their order, or none."""
-        async with self._lent(store) as lent:
-            full = self._changes(lent, changes)
-            try:
-                await lent.component.transact(full)
-            except JackfieldError as error:
-                message = f"error while executing state transaction: {error}"
-                raise self._failure("ERR_STATE_TRANSACTION", message, store, error) from error
-
-    async def _write(self, lent: Lent[StateStore], changes: Sequence[Change], code: str, what: str) -> None:
-        full = self._changes(lent, changes)
-        try:
-            errors = [error for error in await lent.component.write(full) if error is not None]
-        except JackfieldError as error:
-            raise self._failure(code, f"{what}: {error}", lent.use.name, error) from error
-        if errors:
-            raise self._failure(code, f"{what}: {errors[0]}", lent.use.name, errors[0])
-
-    def _changes(self, lent: Lent[StateStore], changes: Sequence[Change]) -> list[Change]:
-        return [replace(change, key=self._full(lent, change.key)) for change in changes]
-
-    def _full(self, lent: Lent[StateStore], key: str) -> str:
-        if _SEPARATOR in key:
-            message = f"input key/keyPrefix '{key}' can't contain '{_SEPARATOR}'"
-            raise self._error("ERR_MALFORMED_REQUEST", message, "ILLEGAL_KEY", lent.use.name, 400, "INVALID_ARGUMENT")
-        prefix = self._prefix(lent)
-        return f"{prefix}{_SEPARATOR}{key}" if prefix else key
-
-    def _prefix(self, lent: Lent[StateStore]) -> str:
-        settings = lent.use.settings
-        strategy = settings.key_prefix if isinstance(settings, StateMetadata) else "appid"
-        namespace = os.environ.get("NAMESPACE")
-        known = {
-            "appid": self._app_id,
-            "name": lent.use.name,
-            "namespace": f"{namespace}.{self._app_id}" if namespace else self._app_id,
-            "none": "",
-        }
-        return known.get(strategy.lower(), strategy)
-
-    def _lent(self, store: str) -> AbstractAsyncContextManager[Lent[StateStore]]:
-        return lending(self._parts.state_store(store), partial(self._missing, store), partial(self._closed, store))
+    @contextlib.asynccontextmanager
+    async def opened(self, store: str) -> AsyncIterator[AppState]:
+        """The store, for one call; raises `ApiError`, also before the rest of the request has been looked at."""
+        part = self._parts.state_store(store)
+        async with lending(part, partial(self._missing, store), partial(self._closed, store)) as lent:
+            yield AppState(lent, self._app_id)
 
     def _missing(self, store: str, missing: Missing) -> ApiError:
-        app = {"appID": self._app_id}
+        found = {"appID": self._app_id}
         if missing.others:
-            code, reason = "ERR_STATE_STORE_NOT_FOUND", "DAPR_STATE_NOT_FOUND"
-            message = f"state store {store} is not found"
-            return ApiError(code, message, 400, "INVALID_ARGUMENT", reason=reason, metadata=app)
-        code, reason = "ERR_STATE_STORE_NOT_CONFIGURED", "DAPR_STATE_NOT_CONFIGURED"
-        message = f"state store {store} is not configured"
-        return ApiError(code, message, 500, "FAILED_PRECONDITION", reason=reason, metadata=app)
+            code, message = "ERR_STATE_STORE_NOT_FOUND", f"state store {store} is not found"
+            return ApiError(code, message, 400, "INVALID_ARGUMENT", details=[ErrorInfo("DAPR_STATE_NOT_FOUND", found)])
+        code, message = "ERR_STATE_STORE_NOT_CONFIGURED", f"state store {store} is not configured"
+        details = [ErrorInfo("DAPR_STATE_NOT_CONFIGURED", found)]
+        return ApiError(code, message, 500, "FAILED_PRECONDITION", details=details)
 
     def _closed(self, store: str, error: JackfieldError) -> ApiError:
         message = f"state store {store} cannot be opened: {error}"
-        return self._error("ERR_STATE_STORE_NOT_CONFIGURED", message, "NOT_CONFIGURED", store)
+        return ApiError("ERR_STATE_STORE_NOT_CONFIGURED", message, 500, "FAILED_PRECONDITION", coded=True)
 
-    def _failure(self, code: str, message: str, store: str, error: JackfieldError) -> ApiError:
-        if isinstance(error, EtagMismatch):
-            return self._error(code, message, "ETAG_MISMATCH", store, 409, "ABORTED")
-        return self._error(code, message, code.removeprefix("ERR_STATE_") + "_FAILED", store)
 
-    def _error(
-        self, code: str, message: str, reason: str, store: str, status: int = 500, grpc: str = "INTERNAL"
-    ) -> ApiError:
-        return ApiError(code, message, status, grpc, reason=f"DAPR_STATE_{reason}", resource=("state", store))
+class AppState:
+    """The state of the app in one store. Keys are those of the app: what stands before them in the store is put there
+    and taken away here.
+    """
+
+    def __init__(self, lent: Lent[StateStore], app_id: str) -> None:
+        self._lent = lent
+        self._app_id = app_id
+
+    async def get(self, key: str) -> Item | None:
+        name = self._full(key)
+        try:
+            return (await self._lent.component.get([name])).get(name)
+        except JackfieldError as error:
+            message = f"fail to get {key} from state store {self._lent.use.name}: {error}"
+            raise ApiError("ERR_STATE_GET", message, 500, "INTERNAL", coded=True) from error
+
+    async def get_many(self, keys: Sequence[str]) -> Mapping[str, Item]:
+        """The items of the keys that have one."""
+        full = {key: self._full(key) for key in keys}
+        try:
+            found = await self._lent.component.get(list(full.values())) if full else {}
+        except JackfieldError as error:
+            raise ApiError("ERR_STATE_BULK_GET", str(error), 500, "UNKNOWN") from error
+        return {key: found[name] for key, name in full.items() if name in found}
+
+    async def save(self, changes: Sequence[Change]) -> None:
+        """Each for itself; the first one that failed is the error."""
+        await self._write(changes, "ERR_STATE_SAVE", f"failed saving state in state store {self._lent.use.name}")
+
+    async def delete(self, change: Change) -> None:
+        await self._write([change], "ERR_STATE_DELETE", f"failed deleting state with key {change.key}")
+
+    async def delete_many(self, changes: Sequence[Change]) -> None:
+        """As `save`."""
+        what = f"failed deleting state in state store {self._lent.use.name}"
+        await self._write(changes, "ERR_STATE_BULK_DELETE", what)
+
+    async def transact(self, changes: Sequence[Change]) -> None:
+        """All in their order, or none."""
+        full = [replace(change, key=self._full(change.key)) for change in changes]
+        try:
+            await self._lent.component.transact(full)
+        except JackfieldError as error:
+            # A stale etag has no status of its own here, as in Dapr.
+            message = f"error while executing state transaction: {error}"
+            raise ApiError("ERR_STATE_TRANSACTION", message, 500, "INTERNAL", coded=True) from error
+
+    async def _write(self, changes: Sequence[Change], code: str, what: str) -> None:
+        full = [replace(change, key=self._full(change.key)) for change in changes]
+        error: JackfieldError | None
+        try:
+            errors = await self._lent.component.write(full) if full else []
+            error = next((one for one in errors if one is not None), None)
+        except JackfieldError as raised:
+            error = raised
+        if error is not None:
+            status, grpc = (409, "ABORTED") if isinstance(error, EtagMismatch) else (500, "INTERNAL")
+            raise ApiError(code, f"{what}: {error}", status, grpc, coded=True) from error
+
+    def _full(self, key: str) -> str:
+        try:
+            return state_key(self._lent.use, self._app_id, key)
+        except IllegalKeyError as error:
+            message = str(error)
+            details: list[Detail] = [
+                FieldViolation(key, message),
+                ResourceInfo("state", self._lent.use.name),
+                ErrorInfo("DAPR_STATE_ILLEGAL_KEY"),
+            ]
+            code = "ERR_MALFORMED_REQUEST"
+            raise ApiError(code, message, 400, "INVALID_ARGUMENT", details=details) from None
 
 
 def change_of(
@@ -138,6 +137,12 @@ def metadata_of(item: Item) -> dict[str, str]:
     return {} if item.expires is None else {"ttlExpireTime": rfc3339(item.expires)}
 
 
+def unsupported_operation(operation: str, grpc: str) -> ApiError:
+    """Of a transaction."""
+    message = f"operation type {operation} not supported"
+    return ApiError("ERR_NOT_SUPPORTED_STATE_OPERATION", message, 400, grpc, coded=True)
+
+
 def _ttl(text: str | None) -> float | None:
     """Seconds; -1 and 0 mean for ever, as Dapr's stores take them."""
     if text is None:
@@ -146,7 +151,6 @@ def _ttl(text: str | None) -> float | None:
         seconds = int(text)
     except ValueError:
         seconds = -2
-    if seconds < -1:
-        message = f"ttlInSeconds must be a whole number of seconds, or -1 for no end; it is {text!r}"
-        raise ApiError("ERR_MALFORMED_REQUEST", message, 400, "INVALID_ARGUMENT")
+    if not -1 <= seconds < 2**31:
+        raise bad_request(f"ttlInSeconds must be a whole number of seconds, or -1 for no end; it is {text!r}")
     return float(seconds) if seconds > 0 else None

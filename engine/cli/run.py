@@ -12,14 +12,34 @@ EXAMPLE = "jackfield run pipelines/ --http-port 3500"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dir", nargs="?", default="pipelines", metavar="DIR", help="the folder (default: pipelines)")
-    parser.add_argument("--http-port", type=int, default=3500, metavar="N", help="port of the server (default: 3500)")
-    parser.add_argument("--host", default="127.0.0.1", help="address of the server (default: 127.0.0.1)")
+    parser.add_argument(
+        "--http-port", "--port", type=int, default=3500, metavar="N", help="port of the server (default: 3500)"
+    )
+    parser.add_argument(
+        "--grpc-port",
+        type=int,
+        metavar="N",
+        help="port of Dapr's gRPC API (default: 50001, if the extra `dapr` is installed and the port is free)",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address of the servers (default: 127.0.0.1)")
     parser.add_argument(
         "--app-id",
         default="jackfield",
         metavar="NAME",
         help="the app id of Dapr's API: stands before keys of state, and is the source of published events "
         "(default: jackfield)",
+    )
+    parser.add_argument(
+        "--app-port",
+        type=int,
+        metavar="N",
+        help="where the app of that id listens on this machine (default: where its App document says)",
+    )
+    parser.add_argument(
+        "--max-body-size",
+        default="4Mi",
+        metavar="SIZE",
+        help="the largest body of a request to Dapr's API, and of an answer over gRPC (default: 4Mi)",
     )
     parser.add_argument(
         "--store",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from engine.definitions.model import Auth, DaprMeta, DaprModel, NameValuePair
 
@@ -63,13 +63,47 @@ class Subscription(DaprModel):
     scopes: _Scopes = Field(default_factory=list)
 
 
+class SecretsScope(DaprModel):
+    """Which secrets of a store apps get."""
+
+    store_name: str = Field(description="The secret store component.", examples=["vault"])
+    default_access: Literal["allow", "deny"] = Field(
+        "allow", description="Whether apps get what is in neither of the lists."
+    )
+    allowed_secrets: list[str] = Field(
+        default_factory=list, description="When it is not empty, apps get these and no others.", examples=[["redis"]]
+    )
+    denied_secrets: list[str] = Field(
+        default_factory=list, description="What apps do not get.", examples=[["root-password"]]
+    )
+
+    def allows(self, name: str) -> bool:
+        if self.allowed_secrets:
+            return name in self.allowed_secrets
+        return name not in self.denied_secrets and self.default_access == "allow"
+
+
+class SecretsSpec(DaprModel):
+    scopes: list[SecretsScope] = Field(default_factory=list, description="At most one for a store is usual.")
+
+
+class ConfigurationSpec(DaprModel):
+    """Beside the secrets it has whatever Dapr's has, which is left alone."""
+
+    model_config = ConfigDict(extra="allow")
+
+    secrets: SecretsSpec = Field(default_factory=SecretsSpec, description="Which secrets apps get.")
+
+
 class Configuration(DaprModel):
     """The settings of a Dapr sidecar."""
 
     api_version: Literal["dapr.io/v1alpha1"]
     kind: Literal["Configuration"]
     metadata: DaprMeta
-    spec: dict[str, Any] = Field(examples=[{"tracing": {"samplingRate": "1"}}])
+    spec: ConfigurationSpec = Field(
+        examples=[{"secrets": {"scopes": [{"storeName": "vault", "deniedSecrets": ["root-password"]}]}}]
+    )
 
 
 class HTTPEndpointSpec(DaprModel):

@@ -53,6 +53,9 @@ def understand(document: Document) -> Definition:
     if not kind.applied:
         message = f"{kind.name} documents are read, but this version does not apply them yet"
         diagnostics.append(document.warning("W201", message, ("kind",)))
+    elif kind.only and isinstance(spec := document.get(("spec",)), dict) and spec.keys() - {kind.only}:
+        message = f"of {kind.name} documents this version applies `spec.{kind.only}` and nothing else"
+        diagnostics.append(document.warning("W201", message, ("kind",)))
     model = None
     if not any(diagnostic.severity is Severity.ERROR for diagnostic in diagnostics):
         model, wrong = _model(document, kind)

@@ -205,8 +205,11 @@ kind: Configuration
 metadata:
   name: config
 spec:
-  tracing:
-    samplingRate: "1"
+  secrets:
+    scopes:
+      - storeName: vault
+        defaultAccess: deny
+        allowedSecrets: [redis]
 """,
     "HTTPEndpoint": """\
 apiVersion: dapr.io/v1alpha1

@@ -18,12 +18,15 @@ from engine.suggest import close_match
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """`applied`: whether this version of the engine does what such a document says."""
+    """`applied`: whether this version of the engine does what such a document says; `only`: the one field of its spec
+    that is applied.
+    """
 
     name: str
     model: type[Model]
     api_versions: tuple[str, ...]
     applied: bool = True
+    only: str = ""
 
 
 _DAPR = "dapr.io/v1alpha1"
@@ -35,7 +38,7 @@ KINDS = {
         Kind("PipelineTest", PipelineTest, ("jackfield/v1",)),
         Kind("Component", Component, (_DAPR,)),
         Kind("Resiliency", Resiliency, (_DAPR,)),
-        Kind("Configuration", Configuration, (_DAPR,), applied=False),
+        Kind("Configuration", Configuration, (_DAPR,), only="secrets"),
         Kind("HTTPEndpoint", HTTPEndpoint, (_DAPR,), applied=False),
         Kind("Subscription", Subscription, (_DAPR, "dapr.io/v2alpha1")),
     )

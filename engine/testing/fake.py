@@ -21,6 +21,7 @@ from engine.api.requests import written
 from engine.clock import SystemClock
 from engine.server import LOOPBACK, Server
 from engine.testing.fake_parts import APPS, Answer, AppCall, Apps, FakeParts, Invoked, Published, Secrets
+from engine.testing.fake_stores import FakeConfiguration
 
 __all__ = ["AppCall", "Fake", "Invoked", "Published", "fake"]
 
@@ -61,12 +62,19 @@ class Fake:
         secrets: Secrets | None = None,
         apps: Apps | None = None,
         app_id: str = "app",
+        configuration: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
-        """`secrets`: by store and name. `apps`: by name, a URL or a function that answers; a pair is (status, body)."""
+        """`secrets`: by store and name. `apps`: by name, a URL or a function that answers; a pair is (status, body).
+
+        `configuration`: by store and key. The app of `app_id` among the apps gets what changes of it over HTTP.
+        """
         self._parts = FakeParts(secrets or {}, apps or {})
         self.published: list[Published] = self._parts.published
         self.operations: list[Invoked] = self._parts.operations
         self.state = FakeState(self._parts)
+        self.configuration = self._parts.configuration
+        for store, values in (configuration or {}).items():
+            self.configuration[store] = FakeConfiguration(values)
         self.http_port = self.grpc_port = 0
         self._blocks = Blocks(self._parts, SystemClock(), app_id)
         self._thread: _LoopThread | None = None
@@ -112,6 +120,7 @@ class Fake:
     async def _start(self) -> None:
         async with contextlib.AsyncExitStack() as closing:
             self._parts.session = await closing.enter_async_context(aiohttp.ClientSession())
+            closing.push_async_callback(self._blocks.close)
             server = Server(LOOPBACK, 0, dict, self._mount)
             await server.start()
             closing.push_async_callback(server.stop)

@@ -12,7 +12,18 @@ from typing import Any, TypeAlias, TypeVar, cast
 import aiohttp
 from aiohttp import web
 
-from bindings.contract import Context, Operation, OutputBinding, Publication, PubSub, Result, SecretStore, StateStore
+from bindings.contract import (
+    ConfigurationStore,
+    Context,
+    Lock,
+    Operation,
+    OutputBinding,
+    Publication,
+    PubSub,
+    Result,
+    SecretStore,
+    StateStore,
+)
 from bindings.manifest import ComponentType
 from bindings.metadata import Metadata
 from engine.api.parts import Lent, Missing
@@ -23,6 +34,7 @@ from engine.components import Use
 from engine.errors import EventError, Retryable
 from engine.registry import component_type
 from engine.server import LOOPBACK
+from engine.testing.fake_stores import FakeConfiguration, FakeConfigurationStore, FakeLocks
 from engine.testing.memory_store import MemoryStore
 
 T = TypeVar("T")
@@ -91,7 +103,9 @@ class FakeParts:
         self.is_asked_to_stop = False
         self._secrets = secrets
         self._apps = apps
+        self.configuration: dict[str, FakeConfiguration] = {}
         self._stores: dict[str, StateStore] = {}
+        self._locks: dict[str, FakeLocks] = {}
         self._state = component_type("state.in-memory")
 
     def store(self, name: str) -> StateStore:
@@ -121,6 +135,18 @@ class FakeParts:
         if name not in self._secrets:
             raise Missing(name, others=bool(self._secrets))
         yield self._lent(name, cast(SecretStore, _SecretStore(self._secrets[name])))
+
+    @contextlib.asynccontextmanager
+    async def lock(self, name: str) -> AsyncIterator[Lent[Lock]]:
+        yield self._lent(name, cast(Lock, self._locks.setdefault(name, FakeLocks(SystemClock()))))
+
+    @contextlib.asynccontextmanager
+    async def configuration_store(self, name: str) -> AsyncIterator[Lent[ConfigurationStore]]:
+        values = self.configuration.setdefault(name, FakeConfiguration())
+        yield self._lent(name, cast(ConfigurationStore, FakeConfigurationStore(values)))
+
+    def gives_out(self, store: str, secret: str) -> bool:
+        return True
 
     async def app(self, name: str) -> AppClient:
         if name not in self._apps:
@@ -169,7 +195,7 @@ class _Failing:
     async def _fail(self, *_: object) -> Any:
         raise Retryable(self._why)
 
-    get = all = write = transact = publish = invoke = _fail
+    get = all = write = transact = publish = invoke = acquire = release = watch = _fail
 
 
 class _Topics:

@@ -71,8 +71,9 @@ class Project:
         return process.returncode, out.decode()
 
     def spawn(self, *arguments: str, env: Mapping[str, str] | None = None) -> Run:
-        """`jackfield run` on a free port, which may not listen yet."""
-        return Run(self._start("run", "--http-port", "0", "--log-format", "json", *arguments, env=env))
+        """`jackfield run` on free ports, which may not listen yet."""
+        ports = ("--http-port", "0", "--grpc-port", "0")
+        return Run(self._start("run", *ports, "--log-format", "json", *arguments, env=env))
 
     async def run(self, *arguments: str) -> Run:
         """`jackfield run` on a free port; returns when it listens."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 
+from engine.api.options import ApiOptions
 from engine.clock import SystemClock
 from engine.definitions.check import check
 from engine.definitions.folder import Folder
@@ -18,6 +19,7 @@ from engine.report import LineReport, sink_for
 from engine.server import LOOPBACK
 from engine.testing.memory_store import MemoryStore
 
+OPTIONS = ApiOptions(app_id="shop")
 DEFINITIONS = """
 apiVersion: dapr.io/v1alpha1
 kind: Component
@@ -82,12 +84,12 @@ class Served:
 
 
 @asynccontextmanager
-async def served(root: Path, text: str | None = DEFINITIONS) -> AsyncIterator[Served]:
+async def served(root: Path, text: str | None = DEFINITIONS, api: ApiOptions = OPTIONS) -> AsyncIterator[Served]:
     """`text` None: the engine has started, and nothing has been applied yet."""
     clock = SystemClock()
     (root / "secrets.json").write_text('{"redis": {"password": "p4ss"}}')
     (root / "files").mkdir()
-    engine = Engine(MemoryStore(), clock, LineReport(sink_for("json", clock, False), clock), LOOPBACK, 0, 5.0, "shop")
+    engine = Engine(MemoryStore(), clock, LineReport(sink_for("json", clock, False), clock), LOOPBACK, 0, 5.0, api)
     await engine.start()
     try:
         async with aiohttp.ClientSession() as session:

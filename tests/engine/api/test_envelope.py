@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from engine.api.envelope import EnvelopeError, envelope
+from engine.event import JSON_TYPE
 
 NAMES = {"topic": "orders", "pubsubname": "pubsub"}
 
@@ -46,15 +47,17 @@ def test_event_of_the_app_is_kept_and_completed() -> None:
     assert event["topic"] == "orders"
 
 
-def test_metadata_sets_attributes_and_the_expiration() -> None:
-    event = wrapped(b"1", "application/json", **{"cloudevent.id": "7", "cloudevent.subject": "s", "ttlInSeconds": "60"})
-    assert (event["id"], event["subject"], event["expiration"]) == ("7", "s", "1970-01-01T00:01:00.000Z")
+def test_metadata_sets_attributes() -> None:
+    event = wrapped(b"1", "application/json", **{"cloudevent.id": "7", "cloudevent.subject": "s"})
+    assert (event["id"], event["subject"]) == ("7", "s")
 
 
-@pytest.mark.parametrize("ttl", ["0", "-1", "soon", "1" * 20])
-def test_wrong_ttl_is_refused(ttl: str) -> None:
-    with pytest.raises(EnvelopeError, match="ttlInSeconds"):
-        wrapped(b"1", "application/json", ttlInSeconds=ttl)
+def test_expiration_and_trace_context_are_attributes() -> None:
+    trace = {"traceparent": "00-1-2-01", "tracestate": "a=b", "baggage": "c=d"}
+    event = json.loads(envelope(b"1", JSON_TYPE, {}, NAMES, source="shop", now=0.0, expires=60.0, trace=trace))
+    assert event["expiration"] == "1970-01-01T00:01:00.000Z"
+    assert (event["traceparent"], event["traceid"], event["tracestate"]) == ("00-1-2-01", "00-1-2-01", "a=b")
+    assert "baggage" not in event
 
 
 @pytest.mark.parametrize("data", [b"[]", b"no json"])

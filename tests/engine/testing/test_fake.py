@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import queue
+import urllib.request
 
 import grpc
 import pytest
@@ -12,6 +14,7 @@ from dapr.aio.clients import DaprClient as AsyncDaprClient
 from dapr.clients import DaprClient
 from dapr.clients.exceptions import DaprGrpcError
 from dapr.clients.grpc._request import TransactionalStateOperation, TransactionOperationType
+from dapr.clients.grpc._response import ConfigurationResponse, UnlockResponseStatus
 from dapr.clients.grpc._state import Concurrency, StateOptions
 
 from engine.testing.fake import AppCall, Fake, fake
@@ -138,8 +141,37 @@ def test_component_fails_until_it_recovers(block: str) -> None:
 
 def test_what_is_not_there_is_unimplemented() -> None:
     with fake(), DaprClient() as client, pytest.raises(grpc.RpcError) as caught:
-        client.get_configuration("configuration", ["a"])
+        client.get_job("clean")
     assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
+
+
+@pytest.mark.filterwarnings("ignore:The Distributed Lock API is an Alpha version")
+def test_sdk_locks() -> None:
+    with fake(), DaprClient() as client:
+        with client.try_lock("locks", "till", "me", 60) as first, client.try_lock("locks", "till", "you", 60) as second:
+            assert (first.success, second.success) == (True, False)
+        assert client.unlock("locks", "till", "me").status == UnlockResponseStatus.lock_does_not_exist
+
+
+def test_sdk_reads_and_watches_configuration() -> None:
+    told: queue.Queue[ConfigurationResponse] = queue.Queue()
+    with fake(configuration={"settings": {"color": "blue"}}) as engine, DaprClient() as client:
+        assert client.get_configuration("settings", ["color", "lost"]).items["color"].value == "blue"
+        id = client.subscribe_configuration("settings", ["color"], lambda _, update: told.put(update))
+        engine.configuration["settings"]["color"] = "red"
+        assert told.get(timeout=5).items["color"].value == "red"
+        assert client.unsubscribe_configuration("settings", id)
+
+
+def test_app_is_told_of_configuration_over_http() -> None:
+    told: queue.Queue[AppCall] = queue.Queue()
+    with fake(apps={"app": told.put}) as engine:
+        port = os.environ["DAPR_HTTP_PORT"]
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/v1.0/configuration/settings/subscribe?key=color").close()
+        engine.configuration["settings"]["color"] = "red"
+        call = told.get(timeout=5)
+    assert call.path == "/configuration/settings/color"
+    assert json.loads(call.body)["items"] == {"color": {"value": "red", "version": "1"}}
 
 
 def test_sdk_for_asyncio_has_the_same() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
@@ -70,11 +70,15 @@ class LiveFolder:
         self._good_schemas: dict[Path, Source] = {}
         self.fallen_back: list[str] = []
 
-    async def load(self) -> Report:
-        """Reads what changed and checks it all. The diagnostics are of the files as they are now; the definitions
-        are those to run: a file with an error counts as it was when it last had none.
+    async def load(self, more: Iterable[File] = ()) -> Report:
+        """Reads what changed and checks it all, with `more` files that are not on the disk.
+
+        The diagnostics are of the files as they are now; the definitions are those to run: a file with an error counts
+        as it was when it last had none.
         """
         folder = self._folder = Folder.load(self._root, self._folder)
+        for file in more:
+            folder = folder.replace(file.path, file)
         report = await check(folder)
         broken = {d.span.file for d in report.diagnostics if d.severity is Severity.ERROR}
         schemas = {path: source for path, source in report.definitions.schemas.items() if source.shown not in broken}

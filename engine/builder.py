@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -64,16 +65,25 @@ class Built:
 
 
 class Builder:
-    """Lends the engine's parts to the pipelines that it builds."""
+    """Lends the engine's parts to the pipelines that it builds. `app_id`: the app whose token may be in APP_API_TOKEN,
+    as Dapr has it.
+    """
 
     def __init__(
-        self, store: Store, clock: Clock, session: aiohttp.ClientSession, components: Components, observer: Observer
+        self,
+        store: Store,
+        clock: Clock,
+        session: aiohttp.ClientSession,
+        components: Components,
+        observer: Observer,
+        app_id: str = "",
     ) -> None:
         self._store = store
         self._clock = clock
         self._session = session
         self._components = components
         self._observer = observer
+        self._app_id = app_id
         self.endpoints = Endpoints()
         self._apps: WeakValueDictionary[object, AppClient] = WeakValueDictionary()  # by what they are made of
 
@@ -167,6 +177,8 @@ class Builder:
     async def named_app(self, name: str, definitions: Definitions, resolver: Resolver) -> AppClient:
         """One client for one definition of an app, so that `maxConcurrency` holds over all pipelines."""
         app, token = definitions.apps[name], await resolver.token(definitions.apps[name])
+        if token is None and name == self._app_id:
+            token = os.environ.get("APP_API_TOKEN") or None
         spec, made_of = app.model.spec, (app.model.model_dump_json(), token)
         known = self._apps.get(made_of)
         if known is not None:
@@ -180,14 +192,6 @@ class Builder:
             max_response_size=spec.max_response_size,
         )
         return client
-
-    def app_at(self, name: str, url: str, token: str | None) -> AppClient:
-        """The client of an app without a document."""
-        made_of = (name, url, token)
-        known = self._apps.get(made_of)
-        if known is None:
-            known = self._apps[made_of] = AppClient(self._session, name, url, token=token)
-        return known
 
     async def output(self, use: Use, closing: contextlib.AsyncExitStack) -> OutputBinding:
         binding = await self._components.output(use)

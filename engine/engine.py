@@ -17,6 +17,7 @@ from engine.api.folder_parts import FolderParts
 from engine.api.grpc_port import GrpcPort
 from engine.api.http import HttpApi
 from engine.api.options import ApiOptions
+from engine.app import AppClient
 from engine.builder import Builder
 from engine.components import Components
 from engine.definitions.check import Definitions
@@ -63,13 +64,12 @@ class Engine:
         self._opening = Insistence(_RETRY, clock, _log, only=NotReady)
         self._components = Components(store, clock)
         self.asked_to_stop = asyncio.Event()
-        options = api or ApiOptions()
+        options = self._options = api or ApiOptions()
         self._parts = FolderParts(
             self._components,
             lambda: not self._not_ready(),
             self.asked_to_stop.set,
             options.app_id,
-            options.app_url,
         )
         token = os.environ.get("DAPR_API_TOKEN") or None
         # It gives out secrets: a network must not have it just because webhooks are for everybody.
@@ -95,7 +95,9 @@ class Engine:
         connector = aiohttp.TCPConnector(limit=0)
         timeout = aiohttp.ClientTimeout(total=None)
         self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())
-        self._builder = Builder(self._store, self._clock, self._session, self._components, self._report)
+        self._builder = Builder(
+            self._store, self._clock, self._session, self._components, self._report, self._options.app_id
+        )
 
     async def apply(self, definitions: Definitions) -> None:
         """Stops, then starts and swaps pipelines side by side until what runs is what is defined.
@@ -118,6 +120,10 @@ class Engine:
                 changes.append(slot.replace(pipeline, definitions, revision))
         await asyncio.gather(*changes)
         self._has_applied = True
+
+    async def app(self, name: str) -> AppClient:
+        """The client of an app of the folder; raises `Missing`, or `DefinitionError`."""
+        return await self._parts.app(name)
 
     async def _remove(self, name: str) -> None:
         await self._slots[name].stop()

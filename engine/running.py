@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import gc
+import json
 import logging
 import os
 import signal
@@ -13,14 +14,15 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from bindings.contract import Clock
 from bindings.metadata import parse_duration, parse_size
 from engine import faults
 from engine.api.options import DEFAULT_GRPC_PORT, ApiOptions
-from engine.definitions.diagnostic import Diagnostic
+from engine.child import Child, dapr_environment
+from engine.definitions.folder import File
+from engine.definitions.source import Source
 from engine.engine import Engine
 from engine.errors import DefinitionError
-from engine.live import LiveFolder, changed, look
+from engine.following import follow
 from engine.registry import open_store
 from engine.report import LineReport, LogHandler, Sink, sink_for, summary
 from engine.retention import Retention
@@ -44,29 +46,63 @@ async def run_folder(arguments: argparse.Namespace) -> int:
     retention = Retention.of(store, clock, arguments.keep_dead_letters, arguments.most_dead_letters)
     host, port, drain = arguments.host, arguments.http_port, _drain(arguments.drain)
     engine = Engine(store, clock, report, host, port, drain, _api(arguments))
+    given = _given_app(root, arguments)
+    status = 0  # that of the app, when it has ended by itself
     with _logged(sink):
         await engine.start()
         sink.write("started", "jackfield", f"listens on http://{engine.server.host}:{engine.server.port}", {})
         if engine.grpc is not None and engine.grpc.port is not None:
             sink.write("started", "jackfield", f"listens on {engine.server.host}:{engine.grpc.port} for gRPC", {})
         retaining = asyncio.create_task(retention.run())
-        following = asyncio.create_task(follow(root, engine, report, sink, clock, color))
+        following = asyncio.create_task(follow(root, given, engine, report, sink, clock, color))
         _on_signals(sink, engine.asked_to_stop)
         stopped = asyncio.ensure_future(engine.asked_to_stop.wait())
+        child: Child | None = None
         try:
-            await asyncio.wait({following, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            child = await _start_app(arguments, engine)
+            ended = [asyncio.create_task(child.ended())] if child is not None else []
+            await asyncio.wait({following, stopped, *ended}, return_when=asyncio.FIRST_COMPLETED)
             if following.done():
                 following.result()
+            if ended and ended[0].done():
+                status = ended[0].result()
+                sink.write("stopped", arguments.app_id, f"the app has ended with status {status}", {})
             sink.write("draining", "jackfield", f"finishes what is under way, at most {arguments.drain}", {})
         finally:
             following.cancel()
             retaining.cancel()
             await asyncio.gather(following, retaining, return_exceptions=True)
             await engine.stop()
+            if child is not None:
+                await child.stop()
             report.flush()
     if arguments.log_format == "text":
         print(summary(engine.counts))
-    return 0
+    return status
+
+
+async def _start_app(arguments: argparse.Namespace, engine: Engine) -> Child | None:
+    """What stands after `--`."""
+    if not arguments.app_command:
+        return None
+    grpc = engine.grpc.port if engine.grpc is not None else None
+    child = Child(
+        arguments.app_command, dapr_environment(arguments.app_id, engine.server.port, grpc, arguments.app_port)
+    )
+    await child.start()
+    return child
+
+
+def _given_app(root: Path, arguments: argparse.Namespace) -> list[File]:
+    """The App document that `--app-port` stands for."""
+    port = arguments.app_port
+    if port is None:
+        return []
+    if not 0 < port < 65536:
+        raise DefinitionError(f"--app-port: {port} is no port")
+    name, url = json.dumps(arguments.app_id), f"http://{LOOPBACK}:{port}"
+    text = f"apiVersion: jackfield/v1\nkind: App\nmetadata: {{name: {name}}}\nspec: {{url: {url}}}\n"
+    return [File.of(Source(root / ".dapr" / "app.yaml", f"--app-port {port}", text))]
 
 
 @contextlib.contextmanager
@@ -94,16 +130,12 @@ def _drain(text: str) -> float:
 
 
 def _api(arguments: argparse.Namespace) -> ApiOptions:
-    port = arguments.app_port
-    if port is not None and not 0 < port < 65536:
-        raise DefinitionError(f"--app-port: {port} is no port")
     try:
         max_body = parse_size(arguments.max_body_size)
     except ValueError as error:
         raise DefinitionError(f"--max-body-size: {error}") from error
     return ApiOptions(
         app_id=arguments.app_id,
-        app_url=None if port is None else f"http://{LOOPBACK}:{port}",
         grpc_port=DEFAULT_GRPC_PORT if arguments.grpc_port is None else arguments.grpc_port,
         grpc_is_wanted=arguments.grpc_port is not None,
         max_body=max_body,
@@ -126,35 +158,3 @@ def _on_signals(sink: Sink, stopped: asyncio.Event) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
-
-
-async def follow(root: Path, engine: Engine, report: LineReport, sink: Sink, clock: Clock, color: bool = False) -> None:
-    """Applies the folder as it is, then each change of it, while the report is flushed every second."""
-    live = LiveFolder(root)
-    shown: set[Diagnostic] = set()
-    flushing = asyncio.create_task(_flush_every_second(report))
-    try:
-        while True:
-            # Before the files are read: what changes meanwhile is seen next time.
-            stamps = await asyncio.to_thread(look, root)
-            checked = await live.load()
-            for diagnostic in checked.diagnostics:
-                if diagnostic not in shown:
-                    text = diagnostic.as_text(color)
-                    sink.write(diagnostic.severity, "check", text, {"file": str(diagnostic.span)})
-            if shown != set(checked.diagnostics):
-                for file in live.fallen_back:
-                    sink.write("warning", "check", f"{file}: its last good version goes on", {"file": file})
-            shown = set(checked.diagnostics)
-            await engine.apply(checked.definitions)
-            await changed(root, stamps, clock)
-    finally:
-        flushing.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await flushing
-
-
-async def _flush_every_second(report: LineReport) -> None:
-    while True:
-        await asyncio.sleep(1)
-        report.flush()

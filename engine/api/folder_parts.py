@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -29,7 +28,7 @@ class FolderParts:
     """Holds what it has opened, so that a call does not open it anew, until its definition changes.
 
     `well`: whether all that should run does. `app_id`: whose API it is; components whose `scopes` do not name it are
-    not there for it. `app_url`: where that app is; default: where the App document of its name says.
+    not there for it.
     """
 
     def __init__(
@@ -38,11 +37,9 @@ class FolderParts:
         well: Callable[[], bool],
         shut_down: Callable[[], None],
         app_id: str,
-        app_url: str | None = None,
     ) -> None:
         self._components = components
         self._app_id = app_id
-        self._app_url = app_url
         self.well = well
         self.shut_down = shut_down
         self._definitions = Definitions(Path())
@@ -99,8 +96,6 @@ class FolderParts:
 
     async def app(self, name: str) -> AppClient:
         definitions = self._definitions
-        if self._builder is not None and name == self._app_id and self._app_url is not None:
-            return self._builder.app_at(name, self._app_url, os.environ.get("APP_API_TOKEN"))
         if self._builder is None or name not in definitions.apps:
             raise Missing(name, others=bool(definitions.apps))
         async with self._builder.resolver(definitions) as resolver:

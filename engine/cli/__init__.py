@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         hint = close_match(arguments[0], COMMANDS) or "`jackfield --help` lists them"
         parser.error(f"there is no command {arguments[0]!r} ({hint})")
     try:
-        parsed = _parsed(parser, chosen, arguments)
+        parsed = _parsed(parser, chosen, *_split(arguments))
         _arm()
         return _load(parsed.command).run(parsed)
     except JackfieldError as error:
@@ -93,13 +93,21 @@ def _arm() -> None:
         arm()
 
 
+def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Those of `jackfield run`, and what stands after `--`: the command that starts the app."""
+    if arguments[:1] != ["run"] or "--" not in arguments:
+        return arguments, []
+    at = arguments.index("--")
+    return arguments[:at], arguments[at + 1 :]
+
+
 def _parsed(
-    parser: argparse.ArgumentParser, chosen: argparse.ArgumentParser | None, arguments: Sequence[str]
+    parser: argparse.ArgumentParser, chosen: argparse.ArgumentParser | None, arguments: Sequence[str], app: list[str]
 ) -> argparse.Namespace:
     """Options may stand between the other arguments of a command, as argparse has it from Python 3.12.7 on."""
     if chosen is None or chosen._subparsers is not None:
         return parser.parse_args(arguments)
-    return chosen.parse_intermixed_args(arguments[1:], argparse.Namespace(command=arguments[0]))
+    return chosen.parse_intermixed_args(arguments[1:], argparse.Namespace(command=arguments[0], app_command=app))
 
 
 def _load(name: str) -> Command:

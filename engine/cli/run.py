@@ -7,7 +7,9 @@ import asyncio
 
 from engine.cli import DEFAULT_STORE
 
-EXAMPLE = "jackfield run pipelines/ --http-port 3500"
+EXAMPLE = """\
+jackfield run pipelines/
+  jackfield run components/ --app-id shop --app-port 8000 -- python app.py"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +35,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--app-port",
         type=int,
         metavar="N",
-        help="where the app of that id listens on this machine (default: where its App document says)",
+        help="where the app of that id listens on this machine, in place of an App document",
+    )
+    parser.add_argument(
+        "--app-protocol", choices=("http",), default="http", help="what the app of that id speaks (default: http)"
     )
     parser.add_argument(
         "--max-body-size",

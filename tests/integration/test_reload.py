@@ -16,9 +16,9 @@ from bindings.contract import Operation, OutputBinding, Result
 from engine.clock import SystemClock
 from engine.engine import Engine
 from engine.event import Event
+from engine.following import follow
 from engine.registry import open_store
 from engine.report import LineReport
-from engine.running import follow
 from engine.server import LOOPBACK
 from engine.tool import opened_output
 from tests.integration.apps import batch_answer, serving
@@ -104,7 +104,7 @@ async def running(root: Path, lines: Lines) -> AsyncIterator[Engine]:
     report = LineReport(lines, SystemClock())
     engine = Engine(open_store(STORE, SystemClock()), SystemClock(), report, LOOPBACK, 0, drain=20.0)
     await engine.start()
-    following = asyncio.create_task(follow(root, engine, report, lines, HastyClock()))
+    following = asyncio.create_task(follow(root, [], engine, report, lines, HastyClock()))
     try:
         yield engine
     finally:

@@ -12,7 +12,6 @@ import pytest
 from aiohttp import web
 from dapr.proto.runtime.v1 import configuration_pb2
 
-from engine.api.options import ApiOptions
 from engine.server import LOOPBACK
 from tests.bindings.fakes import eventually
 from tests.engine.api.served import details_of, served
@@ -45,8 +44,9 @@ async def listening(told: list[tuple[str, Any]], statuses: Callable[[], int] = l
         await runner.cleanup()
 
 
-def at(port: int) -> ApiOptions:
-    return ApiOptions(app_id="shop", app_url=f"http://{LOOPBACK}:{port}", grpc_port=0)
+def with_app(port: int) -> str:
+    app = f"apiVersion: jackfield/v1\nkind: App\nmetadata: {{name: shop}}\nspec: {{url: 'http://127.0.0.1:{port}'}}"
+    return f"{SETTINGS}---\n{app}"
 
 
 @pytest.mark.parametrize("version", ["v1.0", "v1.0-alpha1"])
@@ -73,7 +73,7 @@ async def test_settings_are_read_over_grpc(tmp_path: Path) -> None:
 
 async def test_app_is_told_of_what_changes_until_it_unsubscribes(tmp_path: Path) -> None:
     told: list[tuple[str, Any]] = []
-    async with listening(told) as port, served(tmp_path, SETTINGS, at(port)) as api:
+    async with listening(told) as port, served(tmp_path, with_app(port)) as api:
         _, answer, _ = await api.call("GET", f"{PATH}/subscribe?key=color")
         id = json.loads(answer)["id"]
         VALUES["size"], VALUES["color"] = "L", "blue"
@@ -95,7 +95,7 @@ async def test_app_is_told_of_what_changes_until_it_unsubscribes(tmp_path: Path)
 async def test_app_that_fails_is_told_again(tmp_path: Path) -> None:
     told: list[tuple[str, Any]] = []
     app = listening(told, lambda: 500 if len(told) == 1 else 200)
-    async with app as port, served(tmp_path, SETTINGS, at(port)) as api:
+    async with app as port, served(tmp_path, with_app(port)) as api:
         await api.call("GET", f"{PATH}/subscribe")
         VALUES["color"] = "blue"
         await eventually(lambda: len(told) == 2)

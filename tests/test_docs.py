@@ -16,7 +16,7 @@ from engine.definitions.folder import Folder
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(
     path
-    for path in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").rglob("*.md"))
+    for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md"))
     if ".venv" not in path.parts
 )
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -80,7 +80,8 @@ def test_the_commands_of_a_page_are_parsed(page: str, line: str) -> None:
     assert command in COMMANDS, page
     parser = argparse.ArgumentParser()
     importlib.import_module(f"engine.cli.{command.replace('-', '_')}").configure(parser)
-    parser.parse_args(arguments)  # exits, and so fails, when it does not fit
+    of_the_app = arguments.index("--") if "--" in arguments else len(arguments)
+    parser.parse_args(arguments[:of_the_app])  # exits, and so fails, when it does not fit
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

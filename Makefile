@@ -9,7 +9,7 @@ help:
 	@echo "make demo [DEMO_SECONDS=15]   the example app and the pipelines of pipelines/"
 	@echo "make test                     all tests"
 	@echo "make check                    format, lint, types, schemas up to date"
-	@echo "make schemas                  write schemas/ and docs/reference.md anew from the models"
+	@echo "make schemas                  write schemas/ and the reference in docs/ anew from the models"
 	@echo "make bench                    the measured comparisons of benchmarks/"
 	@echo "make chaos                    kills, outages, full disks, and an account of every event"
 	@echo "make faults                   brokers that die and networks that are cut: what is lost"
@@ -32,7 +32,7 @@ format: $(VENV)/develop
 
 schemas: $(VENV)/develop
 	$(BIN)/python -m engine.definitions.schemas
-	$(BIN)/jackfield explain --all --format markdown > docs/reference.md
+	$(BIN)/jackfield explain --write docs
 
 bench: $(VENV)/develop
 	$(BIN)/python -m benchmarks

@@ -6,6 +6,7 @@ import argparse
 import os
 import shutil
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import DefinitionError
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 EXAMPLE = "jackfield explain bindings.cron"
 
 _WIDEST = 100  # columns; longer lines are hard to read
-_REFERENCE = "Made by `jackfield explain --all --format markdown` from the models: do not edit."
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -27,15 +27,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="a component type, `pipeline`, another kind, a field or a code; none: list",
     )
     parser.add_argument("--all", action="store_true", help="every page, one after the other")
+    parser.add_argument("--write", metavar="DIR", help="write every page as Markdown below this folder")
     parser.add_argument("--format", choices=("text", "markdown"), default="text", help="default: text")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from engine.cli.page import Markdown, Page, Terminal, Text
+    from engine.cli.page import Markdown, Page, Terminal
     from engine.cli.topics import contents, topics
 
+    if arguments.write:
+        from engine.cli.reference import write_reference
+
+        write_reference(Path(arguments.write))
+        return 0
     if arguments.all:
-        pages = [Page("Reference", [Text(_REFERENCE)]), *(page() for page in topics().values())]
+        pages = [Page("Reference", []), *(page() for page in topics().values())]
     else:
         pages = [_page(arguments.name) if arguments.name else contents()]
     if arguments.format == "markdown":

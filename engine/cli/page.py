@@ -138,7 +138,7 @@ class Markdown:
             case Code(text, language):
                 return "\n".join((f"```{language}", text.rstrip("\n"), "```"))
             case Terms(terms):
-                return "\n".join(f"- `{name}`: {meaning}" for name, meaning in terms)
+                return "\n".join(f"- {_term(name)}: {meaning}" for name, meaning in terms)
             case Fields(fields):
                 header = "| field | type | default | meaning | example |\n| --- | --- | --- | --- | --- |\n"
                 return header + "\n".join(map(_row, fields))
@@ -152,6 +152,10 @@ def _row(field: Field) -> str:
     default = _code(field.default) or field.required
     cells = (f"`{field.name}`", field.type, default, field.description, _code(field.example))
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _term(name: str) -> str:
+    return name if name.startswith("[") else f"`{name}`"
 
 
 def _code(text: str) -> str:

@@ -179,6 +179,8 @@ def _uses(manifest: ComponentType) -> str:
         "a secret store": manifest.secret_store,
         "a state store": manifest.state_store,
         "a pub/sub": manifest.pubsub,
+        "a configuration store": manifest.configuration_store,
+        "a lock": manifest.lock,
     }
     parts = [f"It is {' and '.join(name for name, factory in uses.items() if factory)}."]
     if manifest.input:

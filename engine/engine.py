@@ -29,6 +29,8 @@ from engine.revision import revision_of
 from engine.revisions import Revisions
 from engine.server import Server
 from engine.slot import Lifecycle, Slot
+from engine.status import Status
+from engine.version import VERSION
 
 _log = logging.getLogger("jackfield.engine")
 _RETRY = Retry(initial=0.5, max=10.0)
@@ -76,7 +78,7 @@ class Engine:
         self._serves_api = token is not None or host == "localhost" or host.startswith("127.") or host == "::1"
         self._blocks = Blocks(self._parts, clock, options.app_id, token, options.max_body)
         mount = HttpApi(self._blocks).mount if self._serves_api else None
-        self.server = Server(host, port, self._not_ready, mount)
+        self.server = Server(host, port, self._not_ready, mount, self._status)
         self.grpc = GrpcPort(self._blocks, host, options) if self._serves_api else None
 
     async def start(self) -> None:
@@ -142,6 +144,10 @@ class Engine:
         await self._blocks.close()
         await asyncio.gather(self.server.stop(), *([self.grpc.close()] if self.grpc is not None else []))
 
+    def status(self) -> Mapping[str, Status]:
+        """Of each pipeline, by its name."""
+        return {name: slot.status(self._counts[name]) for name, slot in sorted(self._slots.items())}
+
     def problems(self) -> Mapping[str, str]:
         """Why pipelines do not run, by their name."""
         return {name: slot.problem for name, slot in self._slots.items() if slot.problem}
@@ -153,6 +159,10 @@ class Engine:
             return {"definitions": "they have not been applied yet"}
         problems = self.problems()
         return {"pipelines": problems} if problems else {}
+
+    def _status(self) -> Mapping[str, object]:
+        pipelines = {name: status.as_json() for name, status in self.status().items()}
+        return {"version": VERSION, **self._not_ready(), "pipelines": pipelines}
 
     @property
     def counts(self) -> Mapping[str, Counts]:

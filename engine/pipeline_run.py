@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bindings.contract import Clock, InputBinding, Outcome, Received, Settled
 from bindings.store import DurableQueue
@@ -71,6 +71,12 @@ class PipelineRun:
     def paused(self) -> bool:
         """Whether an app or an output is not there, so that reading more would only pile up."""
         return any(endpoint is not None and endpoint.breaker.is_open for endpoint in self.flow.endpoints)
+
+    @property
+    def pauses(self) -> Mapping[str, str]:
+        """Why an app or an output is waited for, by the stage."""
+        stages = zip(self.flow.stages, self.flow.endpoints, strict=True)
+        return {stage.name: one.breaker.reason for stage, one in stages if one is not None and one.breaker.is_open}
 
     @property
     def problem(self) -> str:

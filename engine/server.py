@@ -15,7 +15,8 @@ LOOPBACK = "127.0.0.1"
 
 
 class Server:
-    """`not_ready` gives what `/readyz` answers, and why, until all is well; then it is empty.
+    """`not_ready` gives what `/readyz` answers, and why, until all is well; then it is empty. `status`: what `/status`
+    answers.
 
     `mount` adds the routes that come after the server's own.
     """
@@ -26,14 +27,18 @@ class Server:
         port: int,
         not_ready: Callable[[], Mapping[str, object]],
         mount: Callable[[web.Application], None] | None = None,
+        status: Callable[[], Mapping[str, object]] | None = None,
     ) -> None:
         self.host = host
         self.port = port
         self.webhooks: dict[str, ServesHttp] = {}
         self._not_ready = not_ready
+        self._status = status or dict
         app = web.Application(client_max_size=0)  # each handler has its own limit
         app.router.add_get("/healthz", self._health)
         app.router.add_get("/readyz", self._readiness)
+        if status is not None:
+            app.router.add_get("/status", self._tell_status)
         app.router.add_route("*", "/webhooks/{component}", self._webhook)
         if mount is not None:
             mount(app)
@@ -61,6 +66,9 @@ class Server:
         waiting = self._not_ready()
         body = {"status": "waiting", **waiting} if waiting else {"status": "ready"}
         return web.json_response(body, status=503 if waiting else 200)
+
+    async def _tell_status(self, request: web.Request) -> web.Response:
+        return web.json_response(self._status())
 
     async def _webhook(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["component"]

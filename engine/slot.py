@@ -14,9 +14,11 @@ from engine.definitions.folder import Located
 from engine.definitions.pipeline import Pipeline, Retry
 from engine.errors import DefinitionError, JackfieldError
 from engine.faults import reach
+from engine.observer import Counts
 from engine.retry import backoff
 from engine.revisions import Revisions
 from engine.server import Server
+from engine.status import State, Status
 
 _log = logging.getLogger("jackfield.slot")
 _RETRY = Retry(initial=1.0, max=30.0)
@@ -50,6 +52,8 @@ class Slot:
         self._lifecycle = lifecycle
         self._drain = drain
         self._built: Built | None = None
+        self._wanted: Located[Pipeline] | None = None
+        self._is_refused = False
         self._problem = ""
         self._retrying: asyncio.Task[None] | None = None
 
@@ -58,10 +62,27 @@ class Slot:
         """Why the wanted revision does not run, or does not read; empty when all is well."""
         return self._problem or (self._built.run.problem if self._built else "")
 
+    def status(self, counts: Counts) -> Status:
+        run = self._built.run if self._built is not None else None
+        pauses = run.pauses if run is not None else {}
+        state: State = "paused" if pauses else "running"
+        if self.problem:
+            state = "refused" if self._is_refused else "waiting"
+        return Status(
+            state,
+            self._wanted.document.shown if self._wanted is not None else "",
+            _input_of(self._wanted.model) if self._wanted is not None else "",
+            revision=run.flow.revision if run is not None else "",
+            problem=self.problem,
+            paused=pauses,
+            under_way=run.under_way if run is not None else 0,
+            counts=counts,
+        )
+
     async def replace(self, pipeline: Located[Pipeline], definitions: Definitions, revision: str) -> None:
         """Makes this revision the running one, or says why not; one whose system is away is tried again."""
         await self._give_up_retrying()
-        self.revision = revision
+        self.revision, self._wanted = revision, pipeline
         if not await self._try(pipeline, definitions, 1):
             self._retrying = asyncio.get_running_loop().create_task(self._try_again(pipeline, definitions))
 
@@ -90,10 +111,11 @@ class Slot:
 
     async def _try(self, pipeline: Located[Pipeline], definitions: Definitions, tries: int) -> bool:
         """True when there is nothing more to try: it runs, or it never can."""
+        self._is_refused = False
         try:
             await self._swap(pipeline, definitions)
         except DefinitionError as error:
-            self._problem = str(error)
+            self._problem, self._is_refused = str(error), True
             self._lifecycle.refused(self._name, self._problem, self._built is not None)
         except JackfieldError as error:
             self._problem = str(error)
@@ -103,7 +125,7 @@ class Slot:
             return False
         except Exception as error:  # a bug in a binding: the other pipelines and the old revision go on
             _log.exception("%s could not be started", self._name)
-            self._problem = f"internal error: {type(error).__name__}: {error}"
+            self._problem, self._is_refused = f"internal error: {type(error).__name__}: {error}", True
             self._lifecycle.refused(self._name, self._problem, self._built is not None)
         else:
             self._problem = ""
@@ -155,6 +177,12 @@ class Slot:
         except Exception as error:  # the others go on, whatever is wrong with one binding
             bug = None if isinstance(error, JackfieldError) else error
             _log.warning("%s: could not be closed cleanly: %s", self._name, error, exc_info=bug)
+
+
+def _input_of(pipeline: Pipeline) -> str:
+    source = pipeline.spec.input
+    name = source.component if isinstance(source.component, str) else source.component.type
+    return name if source.topic is None else f"{name}, topic {source.topic}"
 
 
 async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:

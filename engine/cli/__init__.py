@@ -15,6 +15,7 @@ from engine.version import VERSION
 
 COMMANDS = {
     "run": "run the definitions of a folder",
+    "status": "what runs in an engine, what waits and why",
     "check": "find every mistake in the definitions of a folder",
     "plan": "what a pipeline would do with an event, step by step, without doing it",
     "graph": "the components, pipelines and apps of a folder, and what flows between them, as a picture",

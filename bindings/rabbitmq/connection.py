@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import TypeAlias, TypeVar
 
 import aio_pika
 from aio_pika.abc import AbstractChannel
-from aio_pika.exceptions import AMQPError, ChannelPreconditionFailed, ProbableAuthenticationError
+from aio_pika.exceptions import AMQPError, ProbableAuthenticationError
 
 from bindings.rabbitmq.deliveries import Deliveries
-from bindings.rabbitmq.metadata import RabbitMqMetadata
 from bindings.rabbitmq.publisher import Publisher
+from bindings.rabbitmq.server import ServerMetadata
 from bindings.rabbitmq.tls import make_tls
-from bindings.rabbitmq.wire import WireFactory
+from bindings.rabbitmq.wire import Lane, Wire, WireFactory
 from engine.errors import DefinitionError, NotReady
 
 _CONNECT_TIMEOUT = 15.0  # seconds
 _HEARTBEAT = 10  # seconds: a server that is silent for three of them is gone
 _PREFETCH = 1000
-_FAILURES = (AMQPError, OSError, TimeoutError)
+_FAILURES = (AMQPError, OSError, TimeoutError, RuntimeError)  # the last of aio-pika, for what is closed
+T = TypeVar("T")
+Declare: TypeAlias = Callable[[AbstractChannel], Awaitable[T]]
+"""Declares what a channel needs before it is used; raises `DefinitionError` for what is there and does not fit."""
 
 # They log what they raise as well, on every try, and with the password's neighbours.
 for _name in ("aiormq", "aio_pika"):
@@ -33,93 +37,91 @@ class RabbitMqConnection:
     publishers does not hold up the acknowledgements (https://www.rabbitmq.com/docs/connections#flow-control).
     """
 
-    def __init__(self, metadata: RabbitMqMetadata, name: str) -> None:
-        self._metadata = metadata
+    def __init__(self, server: ServerMetadata, name: str, heartbeat: float = _HEARTBEAT) -> None:
+        self._server = server
         self._name = name
+        self._heartbeat = max(1, round(heartbeat))
         self._factory = WireFactory()
         self._closing = AsyncExitStack()
-        self._connection: aio_pika.Connection
+        self._connection: aio_pika.Connection | None = None
 
     async def open(self) -> None:
         """Raises `DefinitionError` for what a person must change, `NotReady` when the server does not answer."""
-        tls = await asyncio.to_thread(make_tls, self._metadata)
+        tls = await asyncio.to_thread(make_tls, self._server)
         self._factory = WireFactory()
-        url = self._metadata.url.extend_query(name=f"jackfield {self._name}")
-        url = url if "heartbeat" in url.query else url.extend_query(heartbeat=_HEARTBEAT)
+        url = self._server.url.extend_query(name=f"jackfield {self._name}")
+        url = url if "heartbeat" in url.query else url.extend_query(heartbeat=self._heartbeat)
         connection = aio_pika.Connection(url, ssl_context=tls)
         connection.kwargs["transport_factory"] = self._factory
         try:
             await connection.connect(timeout=_CONNECT_TIMEOUT)
         except ProbableAuthenticationError as error:
             hint = "the user, the password and the virtual host in `host`"
-            raise DefinitionError(f"RabbitMQ at {self._metadata.shown} refused the login", hint=hint) from error
+            raise DefinitionError(f"RabbitMQ at {self._server.shown} refused the login", hint=hint) from error
         except _FAILURES as error:
             raise self._not_ready(error) from error
         self._closing.push_async_callback(connection.close)
         self._connection = connection
 
-    async def consume(self) -> Deliveries:
-        """Declares the queue and begins to read it."""
-        channel = await self._channel(publisher_confirms=False)
+    @property
+    def is_open(self) -> bool:
+        return self._connection is not None and not self._connection.is_closed and not self._factory.wire.is_lost
+
+    async def consume(self, prefetch: int, declare: Declare[str]) -> tuple[Deliveries, AbstractChannel]:
+        """Begins to read the queue that `declare` gives the name of."""
+        channel, queue = await self._channel(declare, publisher_confirms=False)
         try:
-            await channel.set_qos(prefetch_count=self._metadata.prefetch_count or _PREFETCH)
+            await channel.set_qos(prefetch_count=prefetch or _PREFETCH)
             underlay = await channel.get_underlay_channel()
             deliveries = Deliveries(self._factory.wire, underlay.number)
-            channel.close_callbacks.add(lambda _, error: deliveries.broken(_reason(error)))
-            await underlay.basic_consume(self._metadata.queue_name, _never)
+            channel.close_callbacks.add(_ended(self._factory.wire, underlay.number, deliveries))
+            await underlay.basic_consume(queue, _never)
         except _FAILURES as error:
             raise self._not_ready(error) from error
-        return deliveries
+        return deliveries, channel
 
-    async def publisher(self) -> Publisher:
-        """Declares the queue; its confirms begin with 1."""
-        channel = await self._channel(publisher_confirms=True)
+    async def publisher(self, name: str, declare: Declare[object]) -> tuple[Publisher, AbstractChannel]:
+        """Its confirms begin with 1. `name`: of what is published to."""
+        channel, _ = await self._channel(declare, publisher_confirms=True)
         underlay = await channel.get_underlay_channel()
         frame_max = underlay.connection.connection_tune.frame_max
-        publisher = Publisher(self._factory.wire, underlay.number, self._metadata.queue_name, frame_max)
-        channel.close_callbacks.add(lambda _, error: publisher.broken(_reason(error)))
-        return publisher
+        publisher = Publisher(self._factory.wire, underlay.number, name, frame_max)
+        channel.close_callbacks.add(_ended(self._factory.wire, underlay.number, publisher))
+        return publisher, channel
+
+    async def declare(self, declare: Declare[object]) -> None:
+        """On a channel of its own: what does not fit ends its channel, and all that is under way there."""
+        channel, _ = await self._channel(declare, publisher_confirms=False)
+        try:
+            await channel.close()
+        except _FAILURES as error:
+            raise self._not_ready(error) from error
 
     async def close(self) -> None:
         """Messages that are not acknowledged go back to their queues."""
+        self._connection = None
         await self._closing.aclose()
 
-    async def _channel(self, *, publisher_confirms: bool) -> AbstractChannel:
+    async def _channel(self, declare: Declare[T], *, publisher_confirms: bool) -> tuple[AbstractChannel, T]:
+        if self._connection is None:
+            raise NotReady("the connection is closed")
         try:
             channel = self._connection.channel(publisher_confirms=publisher_confirms)
             await channel.initialize()
-            await self._declare(channel)
+            return channel, await declare(channel)
         except _FAILURES as error:
             raise self._not_ready(error) from error
-        return channel
-
-    async def _declare(self, channel: AbstractChannel) -> None:
-        wanted = self._metadata
-        arguments: dict[str, Any] = {}
-        if wanted.queue_type is not None:
-            arguments["x-queue-type"] = wanted.queue_type
-        if wanted.ttl_in_seconds is not None:
-            arguments["x-message-ttl"] = int(wanted.ttl_in_seconds * 1000)
-        if wanted.max_priority is not None:
-            arguments["x-max-priority"] = wanted.max_priority
-        try:
-            await channel.declare_queue(
-                wanted.queue_name,
-                durable=wanted.durable,
-                exclusive=wanted.exclusive,
-                auto_delete=wanted.delete_when_unused,
-                arguments=arguments,
-            )
-        except ChannelPreconditionFailed as error:
-            hint = (
-                "make durable, deleteWhenUnused, exclusive, ttlInSeconds, maxPriority and queueType those of the queue"
-            )
-            raise DefinitionError(
-                f"queue {wanted.queue_name} is there and is another one: {error}", hint=hint
-            ) from error
 
     def _not_ready(self, error: Exception) -> NotReady:
-        return NotReady(f"RabbitMQ at {self._metadata.shown} does not answer: {_reason(error)}")
+        return NotReady(f"RabbitMQ at {self._server.shown} does not answer: {_reason(error)}")
+
+
+def _ended(wire: Wire, number: int, lane: Lane) -> Callable[[object, BaseException | None], None]:
+    def ended(_: object, error: BaseException | None) -> None:
+        lane.broken(_reason(error))
+        wire.detach(number, lane)
+
+    return ended
 
 
 async def _never(message: object) -> None:

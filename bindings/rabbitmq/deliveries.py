@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from bindings.rabbitmq import frames
@@ -50,19 +51,22 @@ class Deliveries:
             await self._arrived.wait()
         return [self._ready.popleft() for _ in range(min(limit, len(self._ready)))]
 
-    async def settle(self, done: Collection[int], back: Collection[int]) -> None:
-        """Acknowledges the tags of `done` and gives those of `back` to the queue again; unknown ones are ignored."""
-        known = self._open_tags(done, back)
+    async def settle(self, done: Collection[int], back: Collection[int], dead: Collection[int] = ()) -> None:
+        """Acknowledges the tags of `done`, gives those of `back` to the queue again, and rejects those of `dead`;
+        unknown ones are ignored.
+        """
+        known = self._open_tags(done, back, dead)
         if self.problem or not known:
             return
         run = [frames.requeue(self._channel, tag) for tag in back if tag in known]
+        run += [frames.reject(self._channel, tag) for tag in dead if tag in known]
         self._settled.update(known)
         acknowledged = {tag for tag in done if tag in known}
         run += self._acks(acknowledged)
         await self._wire.send(b"".join(run))
 
-    def _open_tags(self, done: Collection[int], back: Collection[int]) -> set[int]:
-        return {tag for tag in (*done, *back) if tag not in self._settled and self._open and tag >= self._open[0]}
+    def _open_tags(self, *tags: Collection[int]) -> set[int]:
+        return {tag for tag in chain(*tags) if tag not in self._settled and self._open and tag >= self._open[0]}
 
     def _acks(self, acknowledged: set[int]) -> list[bytes]:
         """One frame for all up to the lowest that is still open, one for each of the others."""

@@ -25,7 +25,7 @@ CANCEL, PUBLISH, RETURN, DELIVER, ACK, NACK = ((_BASIC << 16) + method for metho
 _LONG, _LONG_LONG, _SHORT = Struct(">L"), Struct(">Q"), Struct(">H")
 _CONFIRM = Struct(">LQB")  # class and method, delivery tag, bits
 _CONTENT = Struct(">HHQH")  # class, weight, size of the body, which properties there are
-_PERSISTENT = 2
+_TRANSIENT, _PERSISTENT = 1, 2
 
 Header: TypeAlias = str | int | bool
 
@@ -106,9 +106,18 @@ def requeue(channel: int, tag: int) -> bytes:
     return frame(METHOD, channel, _CONFIRM.pack(NACK, tag, 0b10))
 
 
-def publish_method(channel: int, queue: str) -> bytes:
-    """To a queue by the default exchange; what cannot be routed comes back (mandatory)."""
-    return frame(METHOD, channel, _LONG.pack(PUBLISH) + b"\0\0" + b"\0" + _text(queue) + b"\1")
+def reject(channel: int, tag: int) -> bytes:
+    """The message goes where the queue sends its dead letters, or nowhere."""
+    return frame(METHOD, channel, _CONFIRM.pack(NACK, tag, 0))
+
+
+def publish_method(channel: int, exchange: str, routing_key: str, mandatory: bool) -> bytes:
+    """The default exchange (no name) leads to the queue of the key; what is mandatory and has no way comes back.
+
+    Raises `ValueError` for a name of more than 255 bytes.
+    """
+    names = _text(exchange) + _text(routing_key)
+    return frame(METHOD, channel, _LONG.pack(PUBLISH) + b"\0\0" + names + bytes((mandatory,)))
 
 
 def content_frames(channel: int, properties: bytes, body: bytes, frame_max: int) -> bytes:
@@ -131,13 +140,14 @@ def write_properties(
     timestamp: int,
     priority: int | None = None,
     expiration: int | None = None,
+    persistent: bool = True,
 ) -> bytes:
-    """The flags and values of a persistent message. `timestamp`: seconds since the epoch; `expiration`: milliseconds.
+    """The flags and values of a message. `timestamp`: seconds since the epoch; `expiration`: milliseconds.
 
     Raises `ValueError` for a text of more than 255 bytes: AMQP has no room for it.
     """
     flags = 0x8000 | 0x2000 | 0x1000 | 0x0080 | 0x0040  # bits in the order of `_PROPERTIES`
-    parts = [_text(content_type), _table(headers), bytes((_PERSISTENT,))]
+    parts = [_text(content_type), _table(headers), bytes((_PERSISTENT if persistent else _TRANSIENT,))]
     if priority is not None:
         flags |= 0x0800
         parts.append(bytes((priority,)))

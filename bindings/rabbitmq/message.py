@@ -9,16 +9,18 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from bindings.contract import Operation, Received
+from bindings.contract import Operation, Publication, Received
 from bindings.metadata import parse_duration
 from bindings.rabbitmq.deliveries import Delivery
 from bindings.rabbitmq.frames import Header, write_properties
 from bindings.rabbitmq.metadata import RabbitMqMetadata
+from bindings.rabbitmq.topic_metadata import TopicMetadata
 from engine.errors import Permanent
 from engine.event import Attribute, rfc3339
 
 _PREFIX = "cloudEvents_"  # the one that JMS understands too; both are read
 _PREFIXES = (_PREFIX, "cloudEvents:")
+_OF_PUBLICATION = ("ttlInSeconds", "priority", "routingKey", "rawPayload")  # and no headers
 _SHOWN = {"correlation_id": "correlationId", "reply_to": "replyTo", "type": "type", "app_id": "appId"}
 
 
@@ -83,6 +85,25 @@ def properties_of(operation: Operation, metadata: RabbitMqMetadata) -> bytes:
         )
     except (ValueError, OverflowError) as error:
         raise Permanent(f"the event cannot be written as an AMQP message: {error}") from error
+
+
+def properties_of_publication(publication: Publication, wanted: TopicMetadata) -> bytes:
+    """Raises `Permanent` when its metadata cannot be written. The id is that of the message, not of what is in it."""
+    metadata = {name: value for name, value in publication.metadata.items() if name not in _OF_PUBLICATION}
+    ttl, priority = publication.metadata.get("ttlInSeconds"), publication.metadata.get("priority")
+    try:
+        seconds = parse_duration(ttl) if ttl is not None else wanted.ttl_in_seconds
+        return write_properties(
+            content_type=publication.content_type,
+            headers=metadata,
+            message_id=str(uuid4()),
+            timestamp=_seconds(None),
+            priority=None if priority is None else _priority(priority),
+            expiration=None if seconds is None else int(seconds * 1000),
+            persistent=wanted.delivery_mode == 2,
+        )
+    except (ValueError, OverflowError) as error:
+        raise Permanent(f"it cannot be written as an AMQP message: {error}") from error
 
 
 def _priority(text: str) -> int:

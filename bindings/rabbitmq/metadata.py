@@ -6,9 +6,10 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from yarl import URL
 
 from bindings.metadata import BindingMetadata, Duration, Flag, PositiveDuration, Secret, Text, Whole
+from bindings.rabbitmq.server import ServerMetadata, check_address, check_pair
 
 
-class RabbitMqMetadata(BindingMetadata):
+class RabbitMqMetadata(ServerMetadata, BindingMetadata):
     """https://docs.dapr.io/reference/components-reference/supported-bindings/rabbitmq/, and `queueType`."""
 
     host: Secret = Field(
@@ -66,19 +67,6 @@ class RabbitMqMetadata(BindingMetadata):
         "try to the next, up to 30 s.",
         examples=["5"],
     )
-    ca_cert: Text | None = Field(
-        None,
-        description="The certificates to trust, in PEM, instead of the system's.",
-        examples=["-----BEGIN CERTIFICATE-----\n..."],
-    )
-    client_cert: Text | None = Field(
-        None, description="The client certificate, in PEM.", examples=["-----BEGIN CERTIFICATE-----\n..."]
-    )
-    client_key: Secret | None = Field(
-        None,
-        description="The key of the client certificate, in PEM.",
-        examples=["-----BEGIN PRIVATE KEY-----\n..."],
-    )
     external_sasl: Flag = Field(
         False,
         description="Whether the user is taken from the client certificate (SASL EXTERNAL).",
@@ -89,31 +77,21 @@ class RabbitMqMetadata(BindingMetadata):
     )
 
     @property
-    def url(self) -> URL:
-        url = URL(self.host.get_secret_value())
-        return url.update_query(auth="EXTERNAL") if self.external_sasl or self.sasl_external else url
+    def address(self) -> URL:
+        return URL(self.host.get_secret_value())
 
     @property
-    def shown(self) -> str:
-        """The address without the password."""
-        return str(URL(self.host.get_secret_value()).with_query(None).with_user(None))
+    def takes_user_of_certificate(self) -> bool:
+        return self.external_sasl or self.sasl_external
 
     @field_validator("host")
     @classmethod
     def _host_is_amqp(cls, host: SecretStr) -> SecretStr:
-        try:
-            url = URL(host.get_secret_value())
-            usable = url.scheme in ("amqp", "amqps") and bool(url.host)
-        except ValueError:
-            usable = False
-        if not usable:
-            raise ValueError("write it like amqp://user:password@localhost:5672/")
-        return host
+        return check_address(host)
 
     @model_validator(mode="after")
     def _pairs_are_whole(self) -> RabbitMqMetadata:
-        if (self.client_cert is None) != (self.client_key is None):
-            raise ValueError("clientCert and clientKey belong together: set both or none")
+        check_pair(self)
         if self.queue_type == "quorum" and not self.durable:
             raise ValueError("a quorum queue is always durable: set durable to true")
         if self.queue_type == "quorum" and (self.exclusive or self.max_priority):

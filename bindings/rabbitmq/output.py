@@ -3,11 +3,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from aio_pika.abc import AbstractChannel
+
 from bindings.contract import Operation, Result
 from bindings.rabbitmq.connection import RabbitMqConnection
 from bindings.rabbitmq.message import properties_of
 from bindings.rabbitmq.metadata import RabbitMqMetadata
-from bindings.rabbitmq.publisher import Publisher
+from bindings.rabbitmq.publisher import Outgoing, Publisher
+from bindings.rabbitmq.topology import declare_queue
 from engine.errors import DefinitionError, EventError, NotReady, Permanent, Unavailable
 
 
@@ -36,13 +39,14 @@ class RabbitMqOutput:
         self._publisher = None
         await self._connection.close()
 
-    def _written(self, operation: Operation) -> tuple[bytes, bytes] | Permanent:
+    def _written(self, operation: Operation) -> Outgoing | Permanent:
         try:
-            return properties_of(operation, self._metadata), operation.event.data or b""
+            properties = properties_of(operation, self._metadata)
+            return Outgoing("", self._metadata.queue_name, properties, operation.event.data or b"")
         except Permanent as error:
             return error
 
-    async def _publish(self, messages: Sequence[tuple[bytes, bytes]]) -> Sequence[EventError | None]:
+    async def _publish(self, messages: Sequence[Outgoing]) -> Sequence[EventError | None]:
         try:
             publisher = await self._connect()
         except (NotReady, DefinitionError) as error:
@@ -54,5 +58,9 @@ class RabbitMqOutput:
             if self._publisher is None or self._publisher.problem:
                 await self._connection.close()
                 await self._connection.open()
-                self._publisher = await self._connection.publisher()
+                name = f"queue {self._metadata.queue_name}"
+                self._publisher, _ = await self._connection.publisher(name, self._declare)
             return self._publisher
+
+    async def _declare(self, channel: AbstractChannel) -> None:
+        await declare_queue(channel, self._metadata)

@@ -10,6 +10,8 @@ from bindings.rabbitmq import frames
 from bindings.rabbitmq.wire import Wire
 from engine.errors import EventError, Unavailable
 
+_MOST_METHODS = 10_000  # a routing key may be made of data
+
 
 @dataclass(slots=True)
 class _Batch:
@@ -21,22 +23,36 @@ class _Batch:
     errors: dict[int, EventError] = field(default_factory=dict)
 
 
-class Publisher:
-    """Publishes to one queue with publisher confirms (https://www.rabbitmq.com/docs/confirms)."""
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message on its way to an exchange (none: by the default one to the queue that `key` names)."""
 
-    def __init__(self, wire: Wire, channel: int, queue: str, frame_max: int) -> None:
+    exchange: str
+    key: str
+    properties: bytes
+    body: bytes
+
+
+class Publisher:
+    """Publishes on one channel with publisher confirms (https://www.rabbitmq.com/docs/confirms).
+
+    What goes to a queue must find it (`mandatory`); an exchange without queues drops what it gets. `name`: of what is
+    published to, for a person.
+    """
+
+    def __init__(self, wire: Wire, channel: int, name: str, frame_max: int) -> None:
         self.problem = ""
         self._wire = wire
         self._channel = channel
-        self._queue = queue
+        self._name = name
         self._frame_max = frame_max
-        self._method = frames.publish_method(channel, queue)
+        self._methods: dict[tuple[str, str], bytes] = {}
         self._sent = 0
         self._open: dict[int, _Batch] = {}  # by the number of each message, in their order
         wire.attach(channel, self)
 
-    async def publish(self, messages: Sequence[tuple[bytes, bytes]]) -> Sequence[EventError | None]:
-        """Each message is its written properties and its body. Returns when the server has each safe, or not."""
+    async def publish(self, messages: Sequence[Outgoing]) -> Sequence[EventError | None]:
+        """Returns when the server has each safe, or not."""
         if self.problem:
             return [Unavailable(self.problem)] * len(messages)
         batch = _Batch(self._sent + 1, len(messages), asyncio.get_running_loop().create_future())
@@ -46,23 +62,32 @@ class Publisher:
         await batch.done
         return [batch.errors.get(batch.first + index) for index in range(len(messages))]
 
-    def _frames(self, messages: Sequence[tuple[bytes, bytes]]) -> Iterable[bytes]:
-        for properties, body in messages:
-            yield self._method
-            yield frames.content_frames(self._channel, properties, body, self._frame_max)
+    def _frames(self, messages: Sequence[Outgoing]) -> Iterable[bytes]:
+        for message in messages:
+            yield self._method(message.exchange, message.key)
+            yield frames.content_frames(self._channel, message.properties, message.body, self._frame_max)
+
+    def _method(self, exchange: str, key: str) -> bytes:
+        known = self._methods.get((exchange, key))
+        if known is None:
+            if len(self._methods) >= _MOST_METHODS:
+                self._methods.clear()
+            known = frames.publish_method(self._channel, exchange, key, mandatory=not exchange)
+            self._methods[exchange, key] = known
+        return known
 
     # What the wire brings
 
     def method(self, method: int, payload: bytes) -> None:
         if method == frames.RETURN:
             # It does not say which message. One queue, so none of those under way can be routed.
-            self._fail(list(self._open), f"queue {self._queue} is not there: {frames.read_return(payload)}")
+            self._fail(list(self._open), f"{self._name} is not there: {frames.read_return(payload)}")
             self.broken("the queue is gone")
             return
         number, multiple = frames.read_confirm(payload)
         confirmed = self._up_to(number) if multiple else [number]
         if method == frames.NACK:
-            self._fail(confirmed, f"RabbitMQ could not take the message into queue {self._queue}")
+            self._fail(confirmed, f"RabbitMQ could not take the message into {self._name}")
         for number in confirmed:
             self._confirm(number)
 
@@ -73,7 +98,7 @@ class Publisher:
         """Of a message that came back."""
 
     def broken(self, reason: str) -> None:
-        self.problem = self.problem or f"queue {self._queue}: {reason}"
+        self.problem = self.problem or f"{self._name}: {reason}"
         self._fail(list(self._open), self.problem)
         for number in list(self._open):
             self._confirm(number)

@@ -4,11 +4,11 @@ import ssl
 import tempfile
 from pathlib import Path
 
-from bindings.rabbitmq.metadata import RabbitMqMetadata
+from bindings.rabbitmq.server import ServerMetadata
 from engine.errors import DefinitionError
 
 
-def make_tls(metadata: RabbitMqMetadata) -> ssl.SSLContext | None:
+def make_tls(metadata: ServerMetadata) -> ssl.SSLContext | None:
     """The TLS settings of an `amqps` address. Reads files, so it blocks; raises `DefinitionError`."""
     if metadata.url.scheme != "amqps":
         return None

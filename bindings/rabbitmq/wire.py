@@ -31,20 +31,23 @@ class Lane(Protocol):
 
 
 class Wire(asyncio.StreamReaderProtocol):
-    """The protocol of one connection. `attach` gives a channel to a lane."""
+    """The protocol of one connection. `attach` gives a channel to a lane. `is_lost`: nothing comes or goes any more."""
 
     def __init__(self, reader: asyncio.StreamReader) -> None:
         super().__init__(reader, loop=asyncio.get_running_loop())
         self._lanes: dict[int, Lane] = {}
         self._rest = b""
         self._told = time.monotonic()
+        self.is_lost = False
         self.writer: asyncio.StreamWriter
 
     def attach(self, channel: int, lane: Lane) -> None:
         self._lanes[channel] = lane
 
-    def detach(self, channel: int) -> None:
-        self._lanes.pop(channel, None)
+    def detach(self, channel: int, lane: Lane) -> None:
+        """The channel is closed, and its number may be another's already."""
+        if self._lanes.get(channel) is lane:
+            del self._lanes[channel]
 
     async def send(self, run: bytes) -> None:
         """Whole frames, in one piece among those of aio-pika. When the connection breaks, the lanes are told."""
@@ -73,6 +76,7 @@ class Wire(asyncio.StreamReaderProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        self.is_lost = True
         for lane in list(self._lanes.values()):
             lane.broken(f"the connection was lost{f': {exc}' if exc else ''}")
         self._lanes.clear()

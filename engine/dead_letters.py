@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -13,6 +12,7 @@ from bindings.contract import Clock
 from bindings.store import DeadLetter, Store
 from engine.errors import EventError
 from engine.event import Event
+from engine.letter_ids import LetterIds
 from engine.parking import Parking
 from engine.passage import Passage
 from engine.retry import KEEP_TRYING, Insistence
@@ -45,7 +45,7 @@ class DeadLetters:
         self._parking = parking
         self._output = output
         self._insistence = Insistence(KEEP_TRYING, clock, _log)
-        self._last_microsecond = 0
+        self._ids = LetterIds(pipeline, store, clock)
 
     @property
     def problem(self) -> str:
@@ -54,10 +54,11 @@ class DeadLetters:
 
     async def keep(self, stage: str, dead: Sequence[tuple[Passage, EventError]]) -> Sequence[DeadLetter]:
         """Returns when a letter of each is durable, however long it takes: until then no message is settled."""
+        what = f"{len(dead)} dead letters could not be stored"
+        await self._insistence.on(partial(self._ids.reserve, len(dead)), what)
         letters = [self._letter(stage, passage, error) for passage, error in dead]
         left = letters if self._output is None else await self._output.send(letters)
         if left:
-            what = f"{len(left)} dead letters could not be stored"
             await self._insistence.on(partial(self._store.add_dead_letters, left), what)
         if self._parking is not None:
             parked = [(letter, passage) for letter, (passage, _) in zip(letters, dead, strict=True)]
@@ -87,15 +88,8 @@ class DeadLetters:
         """What fails again stays the letter that it was; its parts come at its place among those of its key."""
         replay = passage.arrival.replay
         if replay is None:
-            return self._new_id()
-        return f"{replay.letter}-{self._new_id()}" if passage.forked else replay.letter
-
-    def _new_id(self) -> str:
-        """Ids sort in the order of the letters, also when two are made at one instant, or the clock is set back. The
-        random end keeps those of two pipelines apart.
-        """
-        self._last_microsecond = max(int(self._clock.now() * 1e6), self._last_microsecond + 1)
-        return f"{self._last_microsecond:016x}-{os.urandom(4).hex()}"
+            return self._ids.new()
+        return f"{replay.letter}-{self._ids.new()}" if passage.forked else replay.letter
 
 
 def edited(letter: DeadLetter, data: bytes, origin: bool = False) -> DeadLetter:

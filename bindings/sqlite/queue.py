@@ -101,6 +101,7 @@ class SqliteQueue:
         def work(connection: sqlite3.Connection) -> tuple[Sequence[Received], int]:
             held, until = self._database.held, now + self._visibility
             received, cursor = sql.claim(connection, self._name, limit, self._cursor, held, now, until)
+            claims.clear()  # of a transaction that was rolled back
             claims.update(message.handle for message in received)
             return received, cursor
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from bindings.contract import Outcome, Received
+from bindings.sqlite import messages as sql
 from bindings.sqlite.database import Database
-from bindings.sqlite.queue import SqliteQueue
+from bindings.sqlite.queue import SqliteQueue, rows_of
 from bindings.store import Message
 from engine.clock import VirtualClock
 from engine.errors import NotReady, Unavailable
@@ -324,3 +325,30 @@ def plan(connection: sqlite3.Connection, statement: str) -> str:
     if statement.startswith(("BEGIN", "COMMIT", "PRAGMA", "--", "UPDATE claims SET visible_at = 0 WHERE visible_at")):
         return ""
     return "\n".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}"))
+
+
+async def test_claim_that_was_rolled_back_holds_nothing(database: Database) -> None:
+    """As on a disk that gets full: what came and was claimed in one transaction is undone, and comes again later."""
+    queue = SqliteQueue(database, "a", VirtualClock())
+    assert await gives_nothing(queue)
+    tries = 0
+
+    def comes_once(connection: sqlite3.Connection) -> None:
+        nonlocal tries
+        tries += 1
+        if tries > 1:
+            raise sqlite3.OperationalError("database or disk is full")
+        sql.put(connection, rows_of("a", messages("1")))
+
+    def fails(connection: sqlite3.Connection) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    async with held(database):
+        writes = [database.write(comes_once)]
+        reading = asyncio.create_task(queue.read(10))
+        for _ in range(10):  # until it has claimed
+            await asyncio.sleep(0)
+        writes.append(database.write(fails))
+    await asyncio.gather(*writes, return_exceptions=True)
+    await queue.put(messages("1"))
+    assert ids(await asyncio.wait_for(reading, 1)) == ["1"]

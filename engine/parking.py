@@ -63,8 +63,8 @@ class Parking:
 
     @staticmethod
     def _judge(passage: Passage, parked: Parked | None) -> Verdict:
-        replay = passage.arrival.replay
-        if parked is None or (replay is not None and replay.release in (None, parked.token)):
+        release = _release_of(passage.arrival)
+        if parked is None or release == parked.token or (passage.arrival.replay is not None and release is None):
             return None  # a replay of no release is what a person asked for
         return Permanent(f"its key {passage.arrival.key!r} is parked since dead letter {parked.letter}")
 
@@ -73,15 +73,15 @@ class Parking:
         for letter, passage in dead:
             if letter.key is None:
                 continue
-            before, replay = (await self._parked([passage.arrival])).get(letter.key), passage.arrival.replay
-            fails_again = before is not None and replay is not None and replay.release == before.token
+            before = (await self._parked([passage.arrival])).get(letter.key)
+            fails_again = before is not None and before.token == _release_of(passage.arrival)
             if fails_again or (before is None and self._parks):
                 await self._mark(letter.key, Parked(letter.id, letter.time, _new_token()))
 
     async def end_release(self, end: Arrival) -> None:
         """All letters of a release went their way: unparks the key, or sends those that were added meanwhile."""
         key, parked = end.key or "", await self._parked([end])
-        if key not in parked or _is_of_another(end, parked):
+        if key not in parked or parked[key].token != _release_of(end):
             return  # one of them failed again, or another release came later
         if await self._store.count_dead_letters(LetterQuery(self._pipeline, key=key)):
             await _send(self._store, self._pipeline, key, parked[key])
@@ -93,10 +93,12 @@ class Parking:
         """Another revision may have run meanwhile: what is parked is read again."""
         self._known = None
 
-    async def _parked(self, of: Sequence[Arrival] = ()) -> dict[str, Parked]:
-        """Read anew where one of these is of a release that is not known here: a command has begun it."""
+    async def _parked(self, of: Sequence[Arrival]) -> dict[str, Parked]:
+        """Read anew where one of these meets a parked key, or is of a release: a command may have begun that one, and
+        another engine may have ended the last.
+        """
         known = self._known
-        if known is None or any(_is_of_another(arrival, known) for arrival in of):
+        if known is None or any(arrival.key in known or _release_of(arrival) for arrival in of):
             async with self._marks:
                 keys = await parked_keys(self._store)
                 known = {key: parked for (pipeline, key), parked in keys.items() if pipeline == self._pipeline}
@@ -155,10 +157,9 @@ async def _send(store: Store, pipeline: str, key: str, parked: Parked) -> int:
     return len(letters)
 
 
-def _is_of_another(arrival: Arrival, parked: Mapping[str, Parked]) -> bool:
-    """Whether it belongs to a release that is not the one that the key's mark names."""
-    key, replay = arrival.key or "", arrival.replay
-    return replay is not None and replay.release is not None and key in parked and parked[key].token != replay.release
+def _release_of(arrival: Arrival) -> str | None:
+    """The token of the release that it belongs to."""
+    return arrival.replay.release if arrival.replay is not None else None
 
 
 def _new_token() -> str:

@@ -147,11 +147,11 @@ class Slot:
         self._built = new
         if new.webhook is not None:
             self._server.webhooks[new.input_use.name] = new.webhook
+        if old is not None:
+            await self._close(old)  # what it gives back comes before what the new one reads
         new.run.start()
         tell = self._lifecycle.swapped if old else self._lifecycle.started
         tell(self._name, new.run.flow.revision, new.pipeline.document.shown)
-        if old is not None:
-            await self._close(old)
 
     async def _hand_over(self, old: Built | None, new: Built) -> None:
         """Opens the new input beside the old one where the system lets two readers share it, else after it."""

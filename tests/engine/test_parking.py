@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import pytest
 
 from bindings.contract import Outcome
 from bindings.store import LetterQuery
 from engine.errors import DefinitionError, Permanent, Unavailable
-from engine.parking import parked_keys, release
+from engine.parking import Parked, parked_keys, release
 from engine.replay import replay, unpark_message
 from tests.engine.rig import App, Rig, Step, failing, parts
 
@@ -268,3 +270,24 @@ async def test_marks_that_cannot_be_read_hold_up_the_dead_letter_and_lose_nothin
     await bench.pass_time(1)
     assert bench.run.under_way == 0
     assert await waiting(bench) == ["a1"]
+
+
+async def test_key_that_another_engine_unparked_is_free() -> None:
+    bench = rig(App(failing(lambda: Permanent("no"), ["a1"])))
+    bench.start("a1")
+    await bench.until_settled(1)
+    await bench.store.remove_dead_letters([letter.id for letter in await bench.store.dead_letters()])
+    await bench.store.drop_marks("parked", ["orders/a"])
+    bench.input.put("a2")
+    await bench.until_settled(2)
+    assert bench.input.outcomes["a2"] is Outcome.DONE
+
+
+async def test_release_of_a_key_that_another_engine_parked_ends() -> None:
+    bench = rig(App())
+    bench.start("b1")  # the parked keys are read
+    await bench.until_settled(1)
+    parked = Parked("letter", 1.0, "token")
+    await bench.store.set_marks("parked", {"orders/a": json.dumps(asdict(parked))})
+    await release(bench.store, "orders", "a")
+    await until_unparked(bench)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import aiohttp
 import pytest
 
-from bindings.contract import InputBinding
+from bindings.contract import InputBinding, Received
 from bindings.manifest import ComponentType
 from bindings.metadata import Metadata
 from bindings.store import DurableQueue
@@ -54,11 +54,31 @@ class Door(Source):
             raise self.close_error
 
 
+class Watched(Door):
+    """Writes down at each read how often another input was closed."""
+
+    def __init__(self, other: Door) -> None:
+        super().__init__()
+        self.closed_at_read: list[int] = []
+        self._other = other
+
+    async def read(self, limit: int) -> Sequence[Received]:
+        self.closed_at_read.append(self._other.closed)
+        return await super().read(limit)
+
+
+class Slow(Door):
+    async def close(self) -> None:
+        for _ in range(20):
+            await asyncio.sleep(0)
+        await super().close()
+
+
 class Revision:
     """What is built for one revision: its input, its app, and how often it cannot be built."""
 
     def __init__(self, app: App | None = None, *, shared: bool = True) -> None:
-        self.input = Door()
+        self.input: Door = Door()
         self.app = app or App()
         self.shared = shared
         self.build_errors: deque[Exception] = deque()
@@ -157,6 +177,16 @@ async def test_new_revision_takes_the_place_of_the_old_one(bench: Bench, shared:
     assert (old.input.closed, old.outputs_closed) == (1, 1)
     assert bench.told == ["started", "swapped"]
     assert not bench.slot.problem
+
+
+async def test_what_the_old_revision_gives_back_comes_before_what_the_new_one_reads(bench: Bench) -> None:
+    old, new = Revision(), Revision()
+    old.input = Slow()
+    new.input = watched = Watched(old.input)
+    await bench.replace(old)
+    await bench.replace(new)
+    await bench.assert_works(new, "a")
+    assert watched.closed_at_read[0] == 1
 
 
 @pytest.mark.parametrize("shared", [True, False])

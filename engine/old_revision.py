@@ -39,22 +39,17 @@ class OldRevision:
         self._clock = clock
         self._drain = drain
         self._queue = store.queue(queue_name(pipeline, revision))
-        self._serving = asyncio.get_running_loop().create_task(self._serve())
 
-    async def stop(self) -> None:
-        """Drains it, when it runs; what is not done stays in its queue."""
-        self._serving.cancel()
-        await asyncio.gather(self._serving, return_exceptions=True)
-
-    async def _serve(self) -> None:
+    async def serve(self) -> None:
+        """Does its replays, until there are none. Cancelled, it is drained; what is not done stays in its queue."""
         what = f"{self._pipeline}: the old revision {self._revision} cannot do its replays"
-        while True:
-            await Insistence(_RETRY, self._clock, _log).on(self._do_replays, what)
+        await Insistence(_RETRY, self._clock, _log).on(self._do_replays, what)
 
     async def _do_replays(self) -> None:
-        """Waits for replays, and returns when they are done, or are dead letters again because it can never run."""
+        """Returns when they are done, or are dead letters again because it can never run."""
         try:
-            waiting = await self._queue.read(_AT_ONCE)
+            if not (waiting := await self._waiting()):
+                return
             try:
                 built = await self._build(self._revision, self._queue)
             except DefinitionError as error:
@@ -68,6 +63,13 @@ class OldRevision:
                 await self._work(built)
         finally:
             await self._queue.close()
+
+    async def _waiting(self) -> Sequence[Received]:
+        try:
+            async with asyncio.timeout(LINGER):
+                return await self._queue.read(_AT_ONCE)
+        except TimeoutError:
+            return ()  # another engine has them
 
     async def _work(self, built: Built) -> None:
         try:

@@ -24,9 +24,9 @@ _OF = "replayOf"  # which letter it was, also for expressions
 _SHORTEST_PAUSE = 0.1  # seconds; a fast pace is made of batches, a slow one of single letters
 
 
-def queue_name(pipeline: str, revision: str = "") -> str:
-    """That of a pipeline, whichever revision runs, or of one revision."""
-    return f"replay/{pipeline}@{revision}" if revision else f"replay/{pipeline}"
+def queue_name(pipeline: str, revision: str | None = None) -> str:
+    """That of a pipeline, whichever revision runs, or of one revision; without its hash the beginning of all these."""
+    return f"replay/{pipeline}" if revision is None else f"replay/{pipeline}@{revision}"
 
 
 def message_of(letter: DeadLetter, from_start: bool, *, as_failed: bool = False, release: str | None = None) -> Message:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,12 +26,13 @@ from engine.silence import Silence
 
 _REFERS_TO_AN_ERROR = "E303"
 _RETRY = Retry(initial=1.0, max=30.0)
+_LOOK_EVERY = 30.0  # seconds: for what an engine that died has left
 _log = logging.getLogger("jackfield.revisions")
 
 
 class Revisions:
-    """Replays that only an old revision may do go from the pipeline's replay queue to a queue of that revision; a mark
-    in the store for each such queue says after a restart that there may be something in it.
+    """Replays that only an old revision may do go from the pipeline's replay queue to a queue of that revision, which
+    runs for as long as that holds something, also what a former life or another engine has left there.
     """
 
     def __init__(
@@ -44,9 +46,9 @@ class Revisions:
         self._drain = drain
         self._history = History(store, clock)
         self._current = Definitions()
-        self._old: dict[str, OldRevision] = {}
-        self._resuming: asyncio.Task[None] | None = None
-        self._stopped = False
+        self._old: dict[str, asyncio.Task[None]] = {}
+        self._serving: asyncio.Task[None] | None = None
+        self._look = asyncio.Event()
 
     async def build(self, pipeline: Located[Pipeline], definitions: Definitions, revision: str) -> Built:
         """As `Builder.build`."""
@@ -61,37 +63,52 @@ class Revisions:
         except Exception as error:
             bug = None if isinstance(error, JackfieldError) else error
             _log.warning("%s: the revision %s could not be kept: %s", self._pipeline, revision, error, exc_info=bug)
-        if self._resuming is None:
-            what = f"{self._pipeline}: the replays of old revisions could not be looked for"
-            work = Insistence(_RETRY, self._clock, _log).on(self._resume, what)
-            self._resuming = asyncio.get_running_loop().create_task(work)
+        if self._serving is None:
+            self._serving = asyncio.get_running_loop().create_task(self._serve_all())
 
     async def stop(self) -> None:
         """Drains the old revisions that run."""
-        self._stopped = True
-        if self._resuming is not None:
-            self._resuming.cancel()
-            await asyncio.gather(self._resuming, return_exceptions=True)
-        await asyncio.gather(*(old.stop() for old in self._old.values()))
+        if self._serving is not None:
+            self._serving.cancel()
+            await asyncio.gather(self._serving, return_exceptions=True)
+        for old in self._old.values():
+            old.cancel()
+        await asyncio.gather(*self._old.values(), return_exceptions=True)
 
-    async def _resume(self) -> None:
-        for revision in await self._store.marks(self._marks):
-            self._serve(revision)
+    async def _serve_all(self) -> None:
+        what = f"{self._pipeline}: the replays of old revisions could not be looked for"
+        looking = Insistence(_RETRY, self._clock, _log)
+        while True:
+            self._look.clear()
+            await looking.on(self._serve_those_with_replays, what)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_EVERY):
+                    await self._look.wait()
+
+    async def _serve_those_with_replays(self) -> None:
+        prefix = queue_name(self._pipeline, revision="")
+        for queue in await self._store.queues(prefix):
+            self._serve(queue.removeprefix(prefix))
 
     async def _pass_on(self, received: Sequence[Received]) -> None:
         """Returns when the replays are durable in the queues of the revisions that they want."""
         for revision in dict.fromkeys(map(wanted_revision, received)):
             mine = [one for one in received if wanted_revision(one) == revision]
-            await self._store.set_marks(self._marks, {revision: ""})
             queue = self._store.queue(queue_name(self._pipeline, revision))
             await queue.put([Message(one.id, one.data, one.attributes, one.metadata) for one in mine])
             await queue.close()
-            self._serve(revision)
+        self._look.set()
 
     def _serve(self, revision: str) -> None:
-        if revision not in self._old and not self._stopped:
-            place = self._pipeline, revision
-            self._old[revision] = OldRevision(*place, self._build_old, self._store, self._clock, self._drain)
+        if revision in self._old:
+            return
+        old = OldRevision(self._pipeline, revision, self._build_old, self._store, self._clock, self._drain)
+        self._old[revision] = asyncio.get_running_loop().create_task(old.serve())
+        self._old[revision].add_done_callback(lambda _: self._ended(revision))
+
+    def _ended(self, revision: str) -> None:
+        del self._old[revision]
+        self._look.set()  # more may have come in the meantime
 
     async def _build_old(self, revision: str, replays: DurableQueue) -> Built:
         """As it was, with the secrets as they are now; outputs that only the app's answers name are those of now."""
@@ -110,7 +127,3 @@ class Revisions:
         definitions = replace(then, apps={**self._current.apps, **then.apps}, components=components)
         pipeline = then.pipelines[self._pipeline]
         return await self._builder.build(pipeline, definitions, revision, self._counts, replays, Silence())
-
-    @property
-    def _marks(self) -> str:
-        return f"replays/{self._pipeline}"

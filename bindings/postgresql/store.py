@@ -42,6 +42,8 @@ _STATS = """
         (SELECT sum(pg_total_relation_size(oid))::bigint FROM pg_class
          WHERE relnamespace = 'jackfield'::regnamespace AND relkind = 'r')
 """
+_QUEUES = "SELECT DISTINCT queue FROM jackfield.messages WHERE queue >= %s AND queue < %s"
+_LAST = "\U0010ffff"  # no text goes on with more
 _REPLAYS = "replay/"
 
 
@@ -70,6 +72,11 @@ class PostgresStore:
     def queue(self, name: str) -> PostgresQueue:
         """A queue of the open store; to be closed before the store."""
         return PostgresQueue(self._server, self._arrivals, name, self._clock)
+
+    async def queues(self, prefix: str) -> Sequence[str]:
+        async with self._server.connection() as connection:
+            found = await connection.execute(_QUEUES, (prefix, prefix + _LAST))
+            return [name for (name,) in await found.fetchall()]
 
     async def marks(self, scope: str) -> dict[str, str]:
         async with self._server.connection() as connection:

@@ -22,6 +22,8 @@ _SET_MARKS = """
     INSERT INTO marks (scope, key, value) SELECT ?, key, value FROM json_each(?) WHERE true
     ON CONFLICT (scope, key) DO UPDATE SET value = excluded.value
 """
+_QUEUES = "SELECT DISTINCT queue FROM messages WHERE queue >= ? AND queue < ?"
+_LAST = "\U0010ffff"  # no text goes on with more
 _DROP_MARKS = "DELETE FROM marks WHERE scope = ? AND key IN (SELECT value FROM json_each(?))"
 
 
@@ -58,6 +60,9 @@ class SqliteStore:
     def queue(self, name: str) -> SqliteQueue:
         """A queue of the open store; to be closed before the store."""
         return SqliteQueue(self._database, _queue_name(name), self._clock)
+
+    async def queues(self, prefix: str) -> Sequence[str]:
+        return await self._database.read(partial(_queues, prefix=prefix))
 
     async def marks(self, scope: str) -> dict[str, str]:
         return await self._database.read(partial(_marks, scope=scope))
@@ -124,6 +129,11 @@ class SqliteStore:
 
 def _queue_name(name: str) -> str:
     return f"store/{name}"  # beside those of `bindings.localqueue`, which have no slash
+
+
+def _queues(connection: sqlite3.Connection, prefix: str) -> list[str]:
+    first = _queue_name(prefix)
+    return [name.removeprefix(_queue_name("")) for (name,) in connection.execute(_QUEUES, (first, first + _LAST))]
 
 
 def _marks(connection: sqlite3.Connection, scope: str) -> dict[str, str]:

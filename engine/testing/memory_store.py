@@ -30,6 +30,9 @@ class MemoryStore:
     def queue(self, name: str) -> DurableQueue:
         return MemoryQueue(self._queues.setdefault(name, Backlog()))
 
+    async def queues(self, prefix: str) -> Sequence[str]:
+        return [name for name, backlog in self._queues.items() if name.startswith(prefix) and backlog.ids]
+
     async def marks(self, scope: str) -> dict[str, str]:
         return dict(self._marks.get(scope, {}))
 

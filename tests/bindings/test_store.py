@@ -237,6 +237,16 @@ async def test_resend_takes_letters_out_puts_messages_in_and_sets_marks(store: S
     assert await store.marks("s") == {"k": "v"}
 
 
+async def test_queues_are_found_by_their_beginning_while_they_hold_something(store: Store) -> None:
+    for name in ("replay/a@1", "replay/a@2", "replay/a", "replay/ab@3"):
+        await store.queue(name).put([Message("m", None)])
+    assert sorted(await store.queues("replay/a@")) == ["replay/a@1", "replay/a@2"]
+    queue = store.queue("replay/a@2")
+    await queue.settle(settled(await queue.read(1)))
+    assert await store.queues("replay/a@") == ["replay/a@1"]
+    await queue.close()
+
+
 async def test_texts_are_kept_whatever_is_in_them(store: Store) -> None:
     texts = {"\\x00": "\\", "ü": "✓", "\n": "\t"}
     await store.set_marks("s", texts)

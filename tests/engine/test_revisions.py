@@ -18,7 +18,7 @@ from engine.errors import NotReady
 from engine.event import Event
 from engine.history import History
 from engine.old_revision import LINGER
-from engine.replay import replay
+from engine.replay import message_of, replay
 from engine.server import LOOPBACK
 from engine.testing.memory_store import MemoryStore
 from tests.bindings.fakes import eventually
@@ -124,7 +124,7 @@ async def test_replay_of_the_revision_that_runs_is_done_by_it(bench: Bench) -> N
     await bench.replay(await bench.run("new"))
     await bench.until_delivered()
     assert bench.calls == [("/new", '{"n":"failed"}')]
-    assert not await bench.store.marks("replays/p")
+    assert not await bench.store.queues("replay/p@")
 
 
 async def test_schema_file_is_that_of_the_revision(bench: Bench, tmp_path: Path) -> None:
@@ -235,3 +235,31 @@ async def test_old_revision_waits_for_its_systems_and_is_closed_when_it_is_idle(
         await bench.replay(old, "c")
         await bench.until_delivered(3)
         assert told[6:] == ["open"]
+
+
+def of_old_revisions() -> list[str]:
+    tasks = map(repr, asyncio.all_tasks())
+    return [task for task in tasks if "OldRevision" in task]
+
+
+async def test_old_revision_that_is_done_leaves_nothing(bench: Bench) -> None:
+    old = await bench.run("old")
+    await bench.run("new")
+    await bench.replay(old)
+    await bench.until_delivered()
+    assert of_old_revisions()
+    await bench.clock.advance(LINGER)
+    await eventually(lambda: not of_old_revisions())
+    assert (await bench.store.queues(""), await bench.store.marks("replays/p")) == ([], {})
+
+
+async def test_what_another_engine_left_when_it_died_is_done(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.revisions._LOOK_EVERY", 0.01)
+    old = await bench.run("old")
+    await bench.run("new")
+    await bench.replay(old)
+    await bench.until_delivered()
+    await bench.clock.advance(LINGER)
+    letter = DeadLetter("b", "p", old, "steps[1].call", EVENT, ORIGIN, {}, "no", None, None, attempts=1, time=1.0)
+    await bench.store.queue(f"replay/p@{old}").put([message_of(letter, from_start=False, as_failed=True)])
+    await bench.until_delivered(2)

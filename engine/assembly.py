@@ -16,7 +16,7 @@ from engine.definitions.folder import Located
 from engine.definitions.pipeline import Call, InlineApp, Output, Pipeline, Retry, Step, Target
 from engine.definitions.subscriptions import RoutedCall
 from engine.endpoint import Endpoint
-from engine.letter_output import RetryingOutput
+from engine.letter_output import TIMEOUT, RetryingOutput
 from engine.resilience import Policy, Resilience
 from engine.resolver import Place, Resolver, schema_of
 from engine.retry import RetryRule
@@ -97,7 +97,8 @@ class Assembly:
             return None
         _, binding, operation = await self._opened(("spec", "delivery", "deadLetter"), where)
         metadata = _with_topic(where, where.metadata)
-        return RetryingOutput(binding, operation, metadata, self._delivery.retry, self.surroundings)
+        timeout = self._resilience.outbound(where.component).timeout or TIMEOUT
+        return RetryingOutput(binding, operation, metadata, self._delivery.retry, self.surroundings, timeout)
 
     async def _opened(self, place: Place, target: Target) -> tuple[Use, OutputBinding, str]:
         """The component and its binding of a target that is written at `place`, and what it is to do."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -10,13 +11,14 @@ from typing import Any, TypeGuard
 from bindings.contract import Operation, OutputBinding, Result
 from bindings.store import DeadLetter
 from engine.definitions.pipeline import Retry
-from engine.errors import EventError, Permanent, Retryable
+from engine.errors import EventError, Permanent, Retryable, TimedOut
 from engine.event import Attribute, Event
 from engine.expressions import Scope, compile_tree, text_of
 from engine.retry import backoff
 from engine.stages.stage import Surroundings
 
 _log = logging.getLogger("jackfield.dead_letters")
+TIMEOUT = 30.0  # seconds: until it has confirmed, a letter holds its worker
 _LONGEST = 1000  # characters of a message, which becomes a header
 
 
@@ -32,12 +34,14 @@ class RetryingOutput:
         metadata: Mapping[str, Any],
         retry: Retry,
         surroundings: Surroundings,
+        timeout: float = TIMEOUT,
     ) -> None:
         self._binding = binding
         self._operation = operation
         self._metadata = compile_tree(dict(metadata)) if metadata else None
         self._retry = retry
         self._surroundings = surroundings
+        self._timeout = timeout
 
     async def send(self, letters: Sequence[DeadLetter]) -> Sequence[DeadLetter]:
         refused: list[DeadLetter] = []
@@ -65,11 +69,14 @@ class RetryingOutput:
 
     async def _invoke(self, operations: Sequence[Operation]) -> Sequence[Result | EventError]:
         try:
-            results = await self._binding.invoke(operations) if operations else ()
+            async with asyncio.timeout(self._timeout):
+                results = await self._binding.invoke(operations) if operations else ()
             if len(results) != len(operations):
                 raise ValueError(f"{len(results)} results of {len(operations)} operations")
         except EventError as error:
             return [error] * len(operations)
+        except TimeoutError:
+            return [TimedOut(f"it was not confirmed within {self._timeout:g} s")] * len(operations)
         except Exception as error:  # a bug: the letters must be kept all the same
             _log.exception("the output for dead letters failed in a way that it should not")
             return [Permanent(f"internal error: {type(error).__name__}: {error}")] * len(operations)

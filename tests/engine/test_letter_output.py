@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -97,6 +98,31 @@ async def test_metadata_that_cannot_be_made_gives_back_only_its_letter() -> None
     [left] = await send(output, letter("a"), letter("b", status=500), metadata=metadata)
     assert left.id == "a"
     assert [operation.event.id for operation in output.done] == ["event-b"]
+
+
+class Hanging(Output):
+    """Never answers the first so many times."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.times = times
+
+    async def invoke(self, operations: Sequence[Operation]) -> Sequence[Result | EventError]:
+        if self.times:
+            self.times -= 1
+            await asyncio.Event().wait()
+        return await super().invoke(operations)
+
+
+@pytest.mark.parametrize(("times", "left"), [(2, []), (3, ["a"])])
+async def test_output_that_hangs_is_tried_again_and_holds_nobody_for_ever(times: int, left: list[str]) -> None:
+    retry = Retry(max_attempts=3, initial=0.0, jitter=False)
+    output = Hanging(times)
+    sender = RetryingOutput(output, "create", {}, retry, Surroundings({}, VirtualClock()), timeout=0.01)
+    async with asyncio.timeout(5):
+        given_back = await sender.send([letter("a")])
+    assert [one.id for one in given_back] == left
+    assert all("it was not confirmed within 0.01 s" in one.error for one in given_back)
 
 
 class Broken(Output):

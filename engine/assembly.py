@@ -97,7 +97,7 @@ class Assembly:
             return None
         _, binding, operation = await self._opened(("spec", "delivery", "deadLetter"), where)
         metadata = _with_topic(where, where.metadata)
-        timeout = self._resilience.outbound(where.component).timeout or TIMEOUT
+        timeout = self._resilience.outbound(where).timeout or TIMEOUT
         return RetryingOutput(binding, operation, metadata, self._delivery.retry, self.surroundings, timeout)
 
     async def _opened(self, place: Place, target: Target) -> tuple[Use, OutputBinding, str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections import Counter, defaultdict
+import selectors
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from engine.dead_letters import DeadLetters
 from engine.deduplication import Deduplication
 from engine.definitions.pipeline import CircuitBreaker, Deduplicate, Delivery, Envelope, Retry
 from engine.envelope import EnvelopeMaker
-from engine.errors import EventError, JackfieldError, NotReady, Permanent, Unavailable
+from engine.errors import EventError, JackfieldError, NotReady, Unavailable
 from engine.flow import Flow
 from engine.intake import Intake
 from engine.observer import Counts
@@ -31,7 +32,7 @@ from tests.engine.rig import Journal
 
 EVENTS = [f"{key}{number}" for key in "abc" for number in range(4)]
 """The first letter is the key of the order."""
-_MOST_REFUSALS = 3  # of one letter by one release, with what a queue gives out again after an error
+_MOST_TURNS = 5000  # of the loop until nothing happens any more; a chain of what is done at once has some hundred
 
 
 def parts_of(event: str) -> list[str]:
@@ -138,8 +139,8 @@ class Broker:
 
 
 class Flaky:
-    """A store, or a queue of it, that fails at each call while it does not work, and so many times besides: before it
-    does anything, or when it has done it and the answer is lost.
+    """A store, or a queue of it, whose calls fail as its fault says: before anything is done, or when it is done and
+    the answer is lost.
     """
 
     def __init__(self, fault: Fault, inner: Any) -> None:
@@ -160,22 +161,24 @@ class Flaky:
             result = await method(*given, **named)
             if name != "read":  # what a read gave out would be lost
                 fault.strikes(late=True)
+                await asyncio.sleep(0)
             return result
 
         return call
 
 
-@dataclass
 class Fault:
-    works: bool = True
-    calls: int = 0  # so many more fail
-    late: bool = False
+    """Nothing works, or `next` says of each of the next calls whether it fails."""
+
+    def __init__(self) -> None:
+        self.works = True
+        self.next: deque[bool] = deque()
+        self.late = False
 
     def strikes(self, late: bool) -> None:
         if not self.works:
             raise NotReady("the disk is full")
-        if self.calls and late is self.late:
-            self.calls -= 1
+        if self.next and late is self.late and self.next.popleft():
             raise Unavailable("the database is locked")
 
 
@@ -236,8 +239,6 @@ class Party:
         for passage, verdict in zip(batch, verdicts, strict=True):
             if not isinstance(verdict, EventError):
                 world.note(self.name, passage)
-            elif isinstance(verdict, Permanent):
-                world.note_refusal(passage)
         return verdicts
 
 
@@ -262,7 +263,7 @@ class World:
         self.finished: set[int] = set()  # the messages whose events are done, or that were duplicates
         self.lettered: set[int] = set()
         self.excused: set[int] = set()  # the messages that need not keep the order
-        self.refusals: Counter[str] = Counter()  # of a letter, by releases, in one action
+        self.alone_again: set[int] = set()  # those with a letter that is replayed on its own
         self.run = self._built()
         self.run.start()
 
@@ -326,9 +327,10 @@ class World:
 
     def _note_in_order(self, number: int, event: str) -> None:
         """An event may be repeated, but before its first effect all earlier ones of its key had theirs."""
-        earlier = self.broker.earlier(number) - self.finished - self.excused
+        free = self.excused | self.alone_again
+        earlier = self.broker.earlier(number) - self.finished - free
         first = number not in self.finished and event not in self.done[number]
-        if self.setting.keeps_order_for_good and first and earlier and number not in self.excused:
+        if self.setting.keeps_order_for_good and first and earlier and number not in free:
             self.wrong.append(f"message {number} overtook {sorted(earlier)}, which may be parked")
         self.done[number].add(event)
         if self.done[number].issuperset(self.setting.made_of(self.broker.event_of[number])):
@@ -336,15 +338,9 @@ class World:
 
     def _note_letter(self, number: int) -> None:
         self.lettered.add(number)
+        self.alone_again.discard(number)
         if not self.setting.keeps_order_for_good:
             self.excused.add(number)  # those behind it go on
-
-    def note_refusal(self, passage: Passage) -> None:
-        replay = passage.arrival.replay
-        if replay is not None and replay.release is not None:
-            self.refusals[passage.event.id] += 1
-            if self.refusals[passage.event.id] > _MOST_REFUSALS:
-                self.wrong.append(f"the release of {passage.event.id} goes round and round")
 
     def had_effects(self, event: str, received: Received | None = None) -> bool:
         had = {(at, one) for at, one, its in self.effects if received is None or received is its}
@@ -365,12 +361,14 @@ class World:
 
     # What happens
 
-    async def act(self, name: str, *given: Any) -> None:
-        """One of the methods below."""
-        self.refusals.clear()
+    async def act(self, name: str, *given: Any, rests: bool = False) -> None:
+        """One of the methods below, and what follows from it: for a moment, or until nothing more happens by itself."""
         action: Callable[..., Awaitable[None]] = getattr(self, name)
         await action(*given)
-        await turns(10)
+        if not rests:
+            await turns(10)
+        elif not await at_rest():
+            self.wrong.append("it goes round and round")
         assert not self.wrong, self.wrong[:3]
 
     async def arrive(self, events: Sequence[str]) -> None:
@@ -387,8 +385,8 @@ class World:
     async def store_works(self, works: bool) -> None:
         self.fault.works = works
 
-    async def store_fails(self, calls: int, late: bool) -> None:
-        self.fault.calls, self.fault.late = calls, late
+    async def store_fails(self, calls: Sequence[bool], late: bool) -> None:
+        self.fault.next, self.fault.late = deque(calls), late
 
     async def pass_time(self, seconds: float) -> None:
         await self.clock.advance(seconds)
@@ -458,16 +456,16 @@ class World:
                 await self._replay([letters[which % len(letters)]], from_start)
 
     async def _replay(self, letters: Sequence[DeadLetter], from_start: bool) -> None:
-        self.excused |= set(map(number_of, letters))
+        self.alone_again |= set(map(number_of, letters))
         await replay(self.store, letters, from_start)
 
     async def end(self) -> None:
         """All works again, what is parked is released, what is left is replayed: and after some time all is done."""
-        self.refusals.clear()
         for party in self.modes:
             await self.behave(party, Mode())
         self.broker.works = True
-        self.fault.works, self.fault.calls = True, 0
+        self.fault.works = True
+        self.fault.next.clear()
         for _ in range(60):
             await self.clock.advance(2)
         assert self.broker.waiting == []
@@ -505,3 +503,41 @@ def others_of_loop() -> set[asyncio.Task[Any]]:
 async def turns(count: int) -> None:
     for _ in range(count):
         await asyncio.sleep(0)
+
+
+class NoWait(selectors.DefaultSelector):
+    """Moves the loop's own time, which the limit of a stop is measured in, instead of waiting."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.rest: asyncio.Future[bool] | None = None  # done when nothing happens any more, or too much has happened
+        self.turns = 0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        self.turns += 1
+        if self.rest is not None and (timeout != 0 or self.turns > _MOST_TURNS):
+            self.rest.set_result(timeout != 0)
+            self.rest = None
+        else:
+            self.now += max(timeout or 0.0, 0.0)
+        return super().select(0)
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    def __init__(self) -> None:
+        self.selector = NoWait()
+        super().__init__(self.selector)
+
+    def time(self) -> float:
+        return self.selector.now
+
+
+async def at_rest() -> bool:
+    """Waits until nothing happens any more before time passes; False when that does not come."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    loop.selector.turns = 0
+    rest: asyncio.Future[bool] = loop.create_future()
+    loop.selector.rest = rest
+    return await rest

@@ -445,9 +445,10 @@ class World:
             letters = await self.store.dead_letters(limit=1000)
             await self._replay([one for one in letters if one.key not in parked], from_start)
 
-    async def release(self, key: str) -> None:
-        with suppress(JackfieldError):
-            await release(self.store, "orders", key)
+    async def release(self, key: str, times: int) -> None:
+        for _ in range(times):
+            with suppress(JackfieldError):
+                await release(self.store, "orders", key)
 
     async def replay_one(self, which: int, from_start: bool) -> None:
         """A letter on its own, whether its key is parked or not."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import pytest
@@ -100,6 +101,10 @@ def abrupt(*actions: Action) -> History:
     return [(action, False) for action in actions]
 
 
+def in_peace(*actions: Action) -> History:
+    return [(action, True) for action in actions]
+
+
 @pytest.fixture(autouse=True, scope="module")
 def quiet() -> Iterator[None]:
     """What is logged of thousands of failures is not read; and a release has several rounds."""
@@ -112,7 +117,9 @@ def quiet() -> Iterator[None]:
 
 ONE = Setting(concurrency=1, batch=1, ordered=False, once=False, whole=False)
 BATCHES = Setting(concurrency=1, batch=5, ordered=False, once=False, whole=False)
+PARKS = Setting(concurrency=4, batch=1, ordered=True, once=False, whole=False, parks=True)
 HANGS = Mode(hangs=True)
+REFUSES = Mode(Permanent)
 
 
 # Histories that once went wrong: a settlement that a stop cut off, the outcomes that waited behind it, a replay that a
@@ -146,6 +153,17 @@ def test_nothing_is_lost_doubled_or_overtaken(setting: Setting, history: History
         runner.run(live(setting, history))
 
 
+# One letter of a release failed, and another one that had failed in a replay of its own overtook it.
+@example(
+    PARKS,
+    in_peace(
+        ("behave", "call", REFUSES),
+        ("arrive", ["a0", "a1", "a2"]),
+        ("replay_one", 1, False),
+        ("behave", "call", Mode(Permanent, "a0")),
+        ("release", "a", 1),
+    ),
+)
 @given(of_parking_pipelines, histories(calm) | histories(wild))
 @settings(max_examples=300, derandomize=True, database=None, deadline=None, phases=[Phase.explicit, Phase.generate])
 def test_parked_keys_keep_their_order_for_good(setting: Setting, history: History) -> None:
@@ -153,6 +171,21 @@ def test_parked_keys_keep_their_order_for_good(setting: Setting, history: Histor
         runner.run(live(setting, history))
 
 
+# A release that began anew for ever, and replays of a key side by side where there is no order any more.
+@example(
+    PARKS,
+    in_peace(("behave", "call", REFUSES), ("arrive", ["a0"]), ("change", True, False, 1.0), ("release", "a", 1)),
+)
+@example(
+    replace(PARKS, parks=False),
+    in_peace(
+        ("behave", "call", REFUSES),
+        ("arrive", ["a0", "a1", "a2"]),
+        ("change", False, False, 1.0),
+        ("behave", "call", Mode()),
+        ("replay", False),
+    ),
+)
 @given(
     of_parking_pipelines | settings_of_pipelines,
     histories([changes, changes, *calm]) | histories([changes, changes, *wild]),
@@ -161,3 +194,24 @@ def test_parked_keys_keep_their_order_for_good(setting: Setting, history: Histor
 def test_each_revision_keeps_its_promises(setting: Setting, history: History) -> None:
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         runner.run(live(setting, history))
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("setting", [PARKS, replace(PARKS, once=True), replace(PARKS, splits=True)])
+def test_store_may_fail_at_each_call(setting: Setting, late: bool) -> None:
+    """Before the call does anything, or when it is done and the answer is lost."""
+    history = in_peace(
+        ("behave", "output", REFUSES),
+        ("arrive", ["a1", "a2", "b1"]),
+        ("restart", 1.0, True, None),
+        ("replay_one", 0, False),
+        ("release", "a", 1),
+        ("pass_time", 7.0),
+        ("behave", "output", Mode()),
+        ("release", "a", 2),
+        ("pass_time", 7.0),
+    )
+    for call in range(70):
+        fails: Action = ("store_fails", [False] * call + [True], late)
+        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+            runner.run(live(setting, [(fails, False), *history]))

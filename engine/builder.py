@@ -150,7 +150,8 @@ class Builder:
             rules=[part.rule for part in parts],
             endpoints=[part.endpoint for part in parts],
         )
-        intake = Intake(envelope, _key_of(spec.delivery, once, surroundings), self._clock)
+        key_of, orders = _key_of(spec.delivery, once, surroundings), spec.delivery.order_by is not None
+        intake = Intake(envelope, key_of, self._clock, orders)
         limits = {"concurrency": spec.delivery.concurrency, **_batching(stages)}
         return PipelineRun(flow, input, replays, intake, self._clock, parking=parking, once=once, **limits)
 

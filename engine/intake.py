@@ -15,16 +15,17 @@ KeyOf: TypeAlias = Callable[[Passage], str]
 
 
 class Intake:
-    """`key_of` gives the key of an event, of the order or of the deduplication; without it nothing is held back but
-    replays that have a key from an earlier revision.
+    """`key_of` gives the key of an event, of the order or (not `orders`) of the deduplication; without it nothing is
+    held back but replays that have a key from an earlier revision.
 
     An event holds its key until its outcome is settled with the input, and not only until it is known: after a crash
     in between, the input gives this one out again and none that came after it.
     """
 
-    def __init__(self, envelope: EnvelopeMaker, key_of: KeyOf | None, clock: Clock) -> None:
+    def __init__(self, envelope: EnvelopeMaker, key_of: KeyOf | None, clock: Clock, orders: bool = True) -> None:
         self._envelope = envelope
         self._key_of = key_of
+        self._orders = orders
         self._clock = clock
         self._held: dict[str, deque[Passage]] = {}  # a key is here while one of its events is on its way
         self._keys: dict[int, str] = {}  # of a message on its way, by its identity
@@ -43,9 +44,7 @@ class Intake:
         return [passage for passage in passages if self._enters(passage)]
 
     def _enters(self, passage: Passage) -> bool:
-        if self._key_of is not None:
-            self._find_key(passage, self._key_of)
-        key = passage.arrival.key
+        key = passage.arrival.key if self._key_of is None else self._key(passage, self._key_of)
         if key is None:
             return True
         self._keys[id(passage.arrival.received)] = key
@@ -55,17 +54,23 @@ class Intake:
         self._held[key] = deque()
         return True
 
-    def _find_key(self, passage: Passage, key_of: KeyOf) -> None:
-        arrival = passage.arrival
+    def _key(self, passage: Passage, key_of: KeyOf) -> str | None:
+        """A replay keeps the key of its letter, unless it begins anew: this revision may order by something else."""
+        arrival, begins = passage.arrival, passage.stage == 0
         try:
-            if passage.stage == 0:
+            if begins:
                 # The key may depend on what `event:` says, so the first stage is done now, in the order of arrival.
                 passage.move_on(self._envelope.complete(passage, self._clock.now()))
-            if arrival.key is None:
-                arrival.key = _storable(key_of(passage))
+            if arrival.key is not None and (arrival.release or not (begins and self._orders)):
+                return arrival.key
+            key = _storable(key_of(passage))
         except EventError as error:
             arrival.refused = error  # the first stage says so, and it becomes a dead letter there
             passage.stage = 0
+            return arrival.key
+        if self._orders:
+            arrival.key = key
+        return key
 
     def left(self, received: Sequence[Received]) -> list[Passage]:
         """These messages are settled: gives the next events of their keys."""

@@ -63,8 +63,8 @@ class Parking:
 
     @staticmethod
     def _judge(passage: Passage, parked: Parked | None) -> Verdict:
-        release = _release_of(passage.arrival)
-        if parked is None or release == parked.token or (passage.arrival.replay is not None and release is None):
+        arrival = passage.arrival
+        if parked is None or arrival.release == parked.token or (arrival.replay is not None and not arrival.release):
             return None  # a replay of no release is what a person asked for
         return Permanent(f"its key {passage.arrival.key!r} is parked since dead letter {parked.letter}")
 
@@ -74,14 +74,14 @@ class Parking:
             if letter.key is None:
                 continue
             before = (await self._parked([passage.arrival])).get(letter.key)
-            fails_again = before is not None and before.token == _release_of(passage.arrival)
+            fails_again = before is not None and before.token == passage.arrival.release
             if fails_again or (before is None and self._parks):
                 await self._mark(letter.key, Parked(letter.id, letter.time, _new_token()))
 
     async def end_release(self, end: Arrival) -> None:
         """All letters of a release went their way: unparks the key, or sends those that were added meanwhile."""
         key, parked = end.key or "", await self._parked([end])
-        if key not in parked or parked[key].token != _release_of(end):
+        if key not in parked or parked[key].token != end.release:
             return  # one of them failed again, or another release came later
         if await self._store.count_dead_letters(LetterQuery(self._pipeline, key=key)):
             await _send(self._store, self._pipeline, key, parked[key])
@@ -98,7 +98,7 @@ class Parking:
         another engine may have ended the last.
         """
         known = self._known
-        if known is None or any(arrival.key in known or _release_of(arrival) for arrival in of):
+        if known is None or any(arrival.key in known or arrival.release for arrival in of):
             async with self._marks:
                 keys = await parked_keys(self._store)
                 known = {key: parked for (pipeline, key), parked in keys.items() if pipeline == self._pipeline}
@@ -155,11 +155,6 @@ async def _send(store: Store, pipeline: str, key: str, parked: Parked) -> int:
         {_SCOPE: {_mark_key(pipeline, key): mark}},
     )
     return len(letters)
-
-
-def _release_of(arrival: Arrival) -> str | None:
-    """The token of the release that it belongs to."""
-    return arrival.replay.release if arrival.replay is not None else None
 
 
 def _new_token() -> str:

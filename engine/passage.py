@@ -40,8 +40,13 @@ class Arrival:
     results: list[Event] = field(default_factory=list)
     error: EventError | None = None
     refused: EventError | None = None  # why it cannot go on its way at all
-    key: str | None = None  # of the events of which only one is on its way at a time
+    key: str | None = None  # of the events that are done one after the other
     replay: Replay | None = None  # where it comes from, when a person sent it on its way again
+
+    @property
+    def release(self) -> str | None:
+        """The token of the release that it belongs to."""
+        return self.replay.release if self.replay is not None else None
 
     @property
     def ends_release(self) -> bool:

@@ -215,7 +215,7 @@ class Rig:
         self.store = store or FlakyStore()
         self.counts = Counts()
         self.journal = Journal()
-        once = None
+        once, orders = None, key_of is not None
         if deduplicate is not None:
             once = Deduplication("orders", deduplicate, self.store, Surroundings({}, self.clock))
             stages, key_of = (once, *stages), key_of or once.key_of
@@ -236,7 +236,7 @@ class Rig:
             flow,
             input or self.input,
             self.store.queue("replay/orders"),
-            Intake(envelope, key_of, self.clock),
+            Intake(envelope, key_of, self.clock, orders),
             self.clock,
             parking=self.parking,
             once=once,

@@ -164,6 +164,19 @@ def test_nothing_is_lost_doubled_or_overtaken(setting: Setting, history: History
         ("release", "a", 1),
     ),
 )
+# The ids of letters went back with the clock, and so a later letter was released first.
+@example(
+    PARKS,
+    in_peace(
+        ("behave", "call", REFUSES),
+        ("arrive", ["a0"]),
+        ("set_clock", -3600.0),
+        ("restart", 1.0, True, None),
+        ("arrive", ["a1"]),
+        ("behave", "call", Mode()),
+        ("release", "a", 1),
+    ),
+)
 @given(of_parking_pipelines, histories(calm) | histories(wild))
 @settings(max_examples=300, derandomize=True, database=None, deadline=None, phases=[Phase.explicit, Phase.generate])
 def test_parked_keys_keep_their_order_for_good(setting: Setting, history: History) -> None:
@@ -184,6 +197,19 @@ def test_parked_keys_keep_their_order_for_good(setting: Setting, history: Histor
         ("change", False, False, 1.0),
         ("behave", "call", Mode()),
         ("replay", False),
+    ),
+)
+# A replay that kept a key of the deduplication beside events of its order.
+@example(
+    replace(PARKS, ordered=False, parks=False, once=True),
+    in_peace(
+        ("behave", "call", REFUSES),
+        ("arrive", ["a0"]),
+        ("change", True, False, 1.0),
+        ("behave", "call", HANGS),
+        ("replay", False),
+        ("arrive", ["a1"]),
+        ("behave", "call", Mode()),
     ),
 )
 @given(

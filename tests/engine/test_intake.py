@@ -10,6 +10,7 @@ from collections import defaultdict
 import pytest
 
 from bindings.contract import Outcome
+from engine.definitions.pipeline import Deduplicate
 from engine.errors import Permanent, Retryable, Unavailable
 from engine.passage import Passage
 from engine.replay import replay
@@ -162,6 +163,33 @@ async def test_replays_keep_the_order_of_their_key_in_a_revision_without_one() -
     app.go.set()
     await rig.until(lambda: len(app.calls) == 3)
     assert in_order(app.called_with)
+
+
+async def test_replay_that_begins_anew_has_the_key_of_the_revision_that_does_it() -> None:
+    refusing = Rig(App(failing(lambda: Permanent("no"), ["a0"])), key_of=lambda passage: "before")
+    refusing.start("a0")
+    await refusing.until_settled(1)
+    await refusing.run.stop(1)
+    app = HeldApp()
+    rig = Rig(app, store=refusing.store, key_of=key_of)
+    await replay(rig.store, await rig.store.dead_letters(), from_start=True)
+    rig.run.start()
+    await rig.until(lambda: app.under_way == 1)
+    rig.input.put("a1")
+    await rig.pass_time(1)
+    assert app.under_way == 1
+    app.go.set()
+    await rig.until_settled(1)
+    assert app.called_with == ["a0", "a1"]
+
+
+async def test_letter_has_the_key_of_the_order_and_not_that_of_the_deduplication() -> None:
+    for given, expected in ((None, None), (key_of, "a")):
+        rig = Rig(App(failing(lambda: Permanent("no"), ["a0"])), key_of=given, deduplicate=Deduplicate())
+        rig.start("a0")
+        await rig.until_settled(1)
+        [letter] = await rig.store.dead_letters()
+        assert letter.key == expected
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -273,7 +273,7 @@ class World:
             Deduplication("orders", Deduplicate(), self.store, Surroundings({}, self.clock)) if setting.once else None
         )
         key_of = (lambda passage: passage.event.id[0]) if setting.ordered else once.key_of if once else None
-        intake = Intake(envelope, key_of, self.clock)
+        intake = Intake(envelope, key_of, self.clock, setting.ordered)
         parking = Parking("orders", self.store, setting.keeps_order_for_good)
         stages: list[Stage] = [
             EachEvent("event", lambda passage: envelope.complete(passage, self.clock.now())),

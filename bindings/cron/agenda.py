@@ -50,7 +50,7 @@ class Agenda:
         self.last = self._idle_since = last
         self.waiting = {firing.instant: firing for firing in pending}
         self._out = {}
-        self._started = now
+        self._started = self._started or now  # opened again after an error, it ran in between
         if self._is_due(now):
             _log.info("%s: was due while it did not run; missed: %s", self._name, self._rules.missed)
         if self._rules.overlap == "queue" and self._rules.missed != "all":
@@ -61,6 +61,7 @@ class Agenda:
         if self.last > now + _CLOCK_CORRECTION:
             self.last = now
         self._idle_since = min(self._idle_since, now)
+        self._started = min(self._started, now)
         if self._rules.overlap == "allow":
             self._take(now, limit - len(self.waiting))
         else:

@@ -267,6 +267,12 @@ def test_clock_that_was_far_ahead_does_not_silence_the_schedule() -> None:
     assert life.give(10) == [10]
 
 
+def test_clock_that_was_far_ahead_at_the_start_makes_no_instant_a_missed_one() -> None:
+    life = Life(last=3600, now=3600, missed="skip")
+    assert life.give(5) == []
+    assert life.give(10) == [10]
+
+
 def test_clock_that_was_ahead_when_a_firing_was_finished_is_not_in_the_way_of_the_next() -> None:
     life = Life(overlap="skip")
     assert life.give(10) == [10]

@@ -338,3 +338,23 @@ async def test_clock_that_is_set_while_it_waits_is_noticed_within_a_minute() -> 
 def test_durable_decides_who_gives_an_event_out_again(durable: str, redelivery: str) -> None:
     metadata = CronMetadata.model_validate({"schedule": "@daily", "durable": durable})
     assert CronInput(metadata, context()).redelivery == redelivery
+
+
+async def test_instant_that_could_not_be_stored_for_a_moment_is_not_missed() -> None:
+    cron = Cron(missed="skip")
+    binding = await cron.open()
+    set_marks, errors = cron.store.set_marks, [Unavailable("locked")]
+
+    async def locked(scope: str, marks: Mapping[str, str]) -> None:
+        if errors:
+            raise errors.pop()
+        await set_marks(scope, marks)
+
+    cron.store.set_marks = locked  # type: ignore[method-assign]
+    with pytest.raises(Unavailable):
+        await cron.read(binding, 5)
+    await cron.clock.advance(0.5)
+    await binding.close()  # as the engine does after an error
+    await binding.open()
+    [message] = await asyncio.wait_for(binding.read(10), 1)
+    assert message.handle == START + 5

@@ -22,6 +22,7 @@ from engine.status import State, Status
 
 _log = logging.getLogger("jackfield.slot")
 _RETRY = Retry(initial=1.0, max=30.0)
+_CLOSING = 10.0  # seconds that an old revision keeps the new one from reading, when it hangs while it is closed
 
 
 class Lifecycle(Protocol):
@@ -140,18 +141,20 @@ class Slot:
         old = self._built
         try:
             await self._hand_over(old, new)
-            await self._revisions.starts(new.pipeline, definitions, new.run.flow.revision)
         except BaseException:
             await self._close(new)
             raise
         self._built = new
         if new.webhook is not None:
             self._server.webhooks[new.input_use.name] = new.webhook
-        if old is not None:
-            await self._close(old)  # what it gives back comes before what the new one reads
+        closing = [asyncio.ensure_future(self._close(old))] if old is not None else []
+        if closing:  # what it gives back comes before what the new one reads
+            await asyncio.wait(closing, timeout=_CLOSING)
         new.run.start()
         tell = self._lifecycle.swapped if old else self._lifecycle.started
         tell(self._name, new.run.flow.revision, new.pipeline.document.shown)
+        await self._revisions.starts(new.pipeline, definitions, new.run.flow.revision)
+        await asyncio.gather(*closing)
 
     async def _hand_over(self, old: Built | None, new: Built) -> None:
         """Opens the new input beside the old one where the system lets two readers share it, else after it."""

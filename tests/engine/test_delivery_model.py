@@ -164,6 +164,19 @@ def test_nothing_is_lost_doubled_or_overtaken(setting: Setting, history: History
         ("release", "a", 1),
     ),
 )
+# Parts that failed in a release came behind what had come after their event.
+@example(
+    replace(PARKS, splits=True),
+    in_peace(
+        ("behave", "call", REFUSES),
+        ("arrive", ["a1", "a2"]),
+        ("behave", "call", Mode()),
+        ("behave", "output", REFUSES),
+        ("release", "a", 1),
+        ("behave", "output", Mode()),
+        ("release", "a", 1),
+    ),
+)
 # The ids of letters went back with the clock, and so a later letter was released first.
 @example(
     PARKS,

@@ -189,6 +189,40 @@ async def test_what_the_old_revision_gives_back_comes_before_what_the_new_one_re
     assert watched.closed_at_read[0] == 1
 
 
+async def test_old_input_that_hangs_when_it_is_closed_keeps_no_revision_from_reading(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.slot._CLOSING", 0.01)
+    closes = asyncio.Event()
+
+    class Hanging(Door):
+        async def close(self) -> None:
+            await closes.wait()
+
+    old, new = Revision(), Revision()
+    old.input = Hanging()
+    await bench.replace(old)
+    replacing = asyncio.create_task(bench.replace(new))
+    await bench.assert_works(new, "a")
+    closes.set()
+    await replacing
+
+
+async def test_store_that_hangs_keeps_no_revision_from_reading(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers, marks = asyncio.Event(), bench.store.marks
+
+    async def slow(scope: str) -> dict[str, str]:
+        await answers.wait()
+        return await marks(scope)
+
+    monkeypatch.setattr(bench.store, "marks", slow)
+    revision = Revision()
+    replacing = asyncio.create_task(bench.replace(revision))
+    await bench.assert_works(revision, "a")
+    answers.set()
+    await replacing
+
+
 @pytest.mark.parametrize("shared", [True, False])
 async def test_old_revision_goes_on_when_the_new_input_can_never_be_opened(bench: Bench, shared: bool) -> None:
     old, new = Revision(shared=shared), Revision(shared=shared)

@@ -252,6 +252,32 @@ async def test_key_is_unparked_although_marks_are_read_meanwhile() -> None:
     assert bench.input.outcomes["a2"] is Outcome.DONE
 
 
+async def test_key_is_parked_although_marks_are_read_meanwhile() -> None:
+    bench = rig(App(failing(lambda: Permanent("no"), ["a1", "b1"])))
+    bench.start("a1")
+    await bench.until_settled(1)
+    reads, marks = [asyncio.Event(), asyncio.Event()], bench.store.marks
+    first, second = reads
+
+    async def slow(scope: str) -> dict[str, str]:
+        read = await marks(scope)
+        if reads:
+            await reads.pop(0).wait()
+        return read
+
+    bench.store.marks = slow  # type: ignore[method-assign]
+    bench.input.put("a2")  # the parked keys are read for it
+    await bench.until(lambda: reads == [second])
+    bench.input.put("b1")
+    await bench.pass_time(1)
+    first.set()
+    bench.input.put("b2")
+    await bench.pass_time(1)
+    second.set()
+    await bench.until_settled(4)
+    assert bench.input.outcomes["b2"] is Outcome.DEAD_LETTERED
+
+
 async def test_marks_that_cannot_be_read_hold_up_the_dead_letter_and_lose_nothing() -> None:
     bench = rig(App(failing(lambda: Permanent("no"), ["a1"], times=2)))
     bench.start("a1")

@@ -59,7 +59,9 @@ class RetryingOutput:
         return refused
 
     def _may_pass(self, error: EventError, tries: int) -> TypeGuard[Retryable]:
-        return isinstance(error, Retryable) and tries < self._retry.max_attempts
+        if not isinstance(error, Retryable) or tries >= self._retry.max_attempts:
+            return False
+        return (error.after or 0.0) <= self._retry.max  # a worker waits for this, and the store is there at once
 
     async def _try(self, letters: Sequence[DeadLetter]) -> Sequence[EventError | None]:
         made = [self._operation_for(letter) for letter in letters]

@@ -100,6 +100,15 @@ async def test_metadata_that_cannot_be_made_gives_back_only_its_letter() -> None
     assert [operation.event.id for operation in output.done] == ["event-b"]
 
 
+async def test_output_that_asks_for_a_long_wait_is_not_waited_for() -> None:
+    retry = Retry(max_attempts=3, initial=0.0, max=30.0, jitter=False)
+    output = Output(Unavailable("too many", after=86_400.0))
+    sender = RetryingOutput(output, "create", {}, retry, Surroundings({}, VirtualClock()))
+    async with asyncio.timeout(5):
+        [left] = await sender.send([letter("a")])
+    assert left.id == "a"
+
+
 class Hanging(Output):
     """Never answers the first so many times."""
 

@@ -67,7 +67,7 @@ class Served:
     async def stub(self) -> AsyncIterator[Any]:
         """The methods of the gRPC API."""
         async with self.channel() as channel:
-            yield dapr_pb2_grpc.DaprStub(channel)
+            yield dapr_pb2_grpc.DaprStub(channel)  # type: ignore[no-untyped-call]
 
     def channel(self) -> Any:
         assert self.engine.grpc is not None

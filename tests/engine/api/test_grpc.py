@@ -71,7 +71,7 @@ async def test_token_is_asked_for() -> None:
     await serving.start()
     try:
         async with grpc.aio.insecure_channel(f"{LOOPBACK}:{serving.port}") as channel:
-            stub = dapr_pb2_grpc.DaprStub(channel)
+            stub = dapr_pb2_grpc.DaprStub(channel)  # type: ignore[no-untyped-call]
             assert (await stub.GetMetadata(request, metadata=[("dapr-api-token", "t0ken")])).id == "shop"
             missing = await failure(stub.GetMetadata(request))
             wrong = await failure(channel.unary_unary("/other.Service/Do")(b"", metadata=[("dapr-api-token", "t")]))

@@ -56,13 +56,23 @@ def test_understand_a_subscription_may_have_two_versions() -> None:
     )
 
 
-@pytest.mark.parametrize("kind", ["Configuration"])
-def test_understand_a_kind_that_is_not_applied_is_a_warning(kind: str) -> None:
-    definition = understood(f"apiVersion: dapr.io/v1alpha1\nkind: {kind}\nmetadata: {{name: r}}\nspec: {{}}\n")
+def test_understand_a_kind_that_is_not_applied_is_a_warning() -> None:
+    definition = understood(
+        "apiVersion: dapr.io/v1alpha1\nkind: HTTPEndpoint\nmetadata: {name: r}\nspec: {baseUrl: 'http://x'}\n"
+    )
 
     assert [short(d) for d in definition.diagnostics] == [
-        f"2:7 W201 {kind} documents are read, but this version does not apply them yet"
+        "2:7 W201 HTTPEndpoint documents are read, but this version does not apply them yet"
     ]
+    assert definition.model is not None
+
+
+@pytest.mark.parametrize(("spec", "warns"), [("{secrets: {scopes: []}}", False), ("{tracing: {}}", True)])
+def test_understand_a_kind_that_is_applied_in_part_is_a_warning_for_the_rest(spec: str, warns: bool) -> None:
+    definition = understood(f"apiVersion: dapr.io/v1alpha1\nkind: Configuration\nmetadata: {{name: r}}\nspec: {spec}\n")
+
+    warning = "2:7 W201 of Configuration documents this version applies `spec.secrets` and nothing else"
+    assert [short(d) for d in definition.diagnostics] == ([warning] if warns else [])
     assert definition.model is not None
 
 

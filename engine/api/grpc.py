@@ -44,6 +44,8 @@ class GrpcServer:
         self._server.add_generic_rpc_handlers((_Methods(methods_of(self._blocks)),))
         host = f"[{self.host}]" if ":" in self.host else self.host
         try:
+            if not 0 <= self.port < 2**16:  # grpc would take the nearest one
+                raise RuntimeError("there is no such port")
             self.port = self._server.add_insecure_port(f"{host}:{self.port}")
         except RuntimeError as error:
             await self._server.stop(None)

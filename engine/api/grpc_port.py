@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from typing import TYPE_CHECKING
 
 from engine.api.blocks import Blocks
@@ -44,6 +45,7 @@ class GrpcPort:
             self._server = None
 
     async def _listening(self, port: int) -> GrpcServer:
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # it writes beside our log what we raise as errors
         try:
             from engine.api.grpc import GrpcServer
         except (ImportError, RuntimeError) as error:  # generated code raises the latter where grpc is too old for it

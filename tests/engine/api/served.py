@@ -117,12 +117,14 @@ def _detail(packed: Any) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def served(root: Path, text: str | None = DEFINITIONS, api: ApiOptions = OPTIONS) -> AsyncIterator[Served]:
+async def served(
+    root: Path, text: str | None = DEFINITIONS, api: ApiOptions = OPTIONS, host: str = LOOPBACK
+) -> AsyncIterator[Served]:
     """`text` None: the engine has started, and nothing has been applied yet."""
     clock = SystemClock()
     (root / "secrets.json").write_text('{"redis": {"password": "p4ss"}}')
-    (root / "files").mkdir()
-    engine = Engine(MemoryStore(), clock, LineReport(sink_for("json", clock, False), clock), LOOPBACK, 0, 5.0, api)
+    (root / "files").mkdir(exist_ok=True)
+    engine = Engine(MemoryStore(), clock, LineReport(sink_for("json", clock, False), clock), host, 0, 5.0, api)
     await engine.start()
     try:
         async with aiohttp.ClientSession() as session:

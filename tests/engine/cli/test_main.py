@@ -78,3 +78,19 @@ def test_a_wrong_option_of_run_is_one_clear_error(
 ) -> None:
     assert main(["run", str(tmp_path), option, value]) == 2
     assert capsys.readouterr().err == f"jackfield: error: {message}\n"
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "message"),
+    [
+        ("--app-port", "0", "--app-port: 0 is no port"),
+        ("--max-body-size", "much", "--max-body-size: 'much' is not a size"),
+        ("--grpc-port", "99999", "cannot listen on 127.0.0.1:99999 for gRPC"),
+        ("--grpc-port", "-1", "cannot listen on 127.0.0.1:-1 for gRPC"),
+    ],
+)
+def test_wrong_value_of_a_flag_of_run_is_one_clear_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], flag: str, value: str, message: str
+) -> None:
+    assert main(["run", str(tmp_path), "--port", "0", "--store", f"sqlite:{tmp_path}/s.db", flag, value]) == 2
+    assert message in capsys.readouterr().err

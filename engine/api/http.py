@@ -13,6 +13,7 @@ from engine.api.blocks import Blocks
 from engine.api.error import ApiError, internal, unimplemented
 from engine.api.http_invoke import HttpInvoke
 from engine.api.http_routes import NOT_YET, HttpBlocks
+from engine.api.openapi import openapi
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _log = logging.getLogger("jackfield.api")
@@ -27,6 +28,7 @@ class HttpApi:
         """Adds the routes; they are the last ones, because the last of them takes everything that is left."""
         for method, path, handler in HttpBlocks(self._blocks).routes():
             self._add(app, method, path, handler)
+        self._add(app, "GET", "/openapi.json", self._openapi)
         self._add(app, "*", "/v1.0/invoke/{app}/method/{path:.*}", self._invoke.by_path)
         for path in NOT_YET:
             self._add(app, "*", path, _not_yet)
@@ -58,6 +60,11 @@ class HttpApi:
     async def _outbound_health(self, request: web.Request) -> web.Response:
         self._blocks.health.check_outbound()
         return web.Response(status=204)
+
+    async def _openapi(self, request: web.Request) -> web.StreamResponse:
+        if self._invoke.app_of(request):  # it asks for that of the app
+            return await self._other(request)
+        return web.json_response(openapi(self._blocks))
 
     async def _other(self, request: web.Request) -> web.StreamResponse:
         """Any path with an app's id is an invocation."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -16,44 +15,8 @@ from dapr.clients import DaprClient
 from dapr.clients.grpc._request import TransactionalStateOperation
 from dapr.clients.grpc._response import UnlockResponseStatus
 
+from tests.integration.blocks import grpc_of, serve
 from tests.integration.project import Project, Run
-
-FOLDER = """
-    apiVersion: dapr.io/v1alpha1
-    kind: Component
-    metadata: {name: statestore}
-    spec: {type: state.in-memory, version: v1}
-    ---
-    apiVersion: dapr.io/v1alpha1
-    kind: Component
-    metadata: {name: pubsub}
-    spec: {type: pubsub.in-memory, version: v1}
-    ---
-    apiVersion: dapr.io/v1alpha1
-    kind: Component
-    metadata: {name: files}
-    spec: {type: bindings.localstorage, version: v1, metadata: [{name: rootPath, value: ./files}]}
-    ---
-    apiVersion: dapr.io/v1alpha1
-    kind: Component
-    metadata: {name: secrets}
-    spec: {type: secretstores.local.file, version: v1, metadata: [{name: secretsFile, value: secrets.json}]}
-    ---
-    apiVersion: dapr.io/v1alpha1
-    kind: Component
-    metadata: {name: locks}
-    spec: {type: lock.test, version: v1}
-    ---
-    apiVersion: dapr.io/v1alpha1
-    kind: Component
-    metadata: {name: settings}
-    spec: {type: configuration.test, version: v1}
-"""
-TYPES = """
-[jackfield.components]
-lock.test = tests.engine.api.stores:lock
-configuration.test = tests.engine.api.stores:configuration
-"""
 
 
 @pytest.fixture
@@ -66,20 +29,9 @@ async def run(project: Project, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     port = runner.addresses[0][1]
-    installed = project.path / "types/types-1.dist-info"  # a distribution that brings the two types
-    installed.mkdir(parents=True)
-    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: types\nVersion: 1\n")
-    (installed / "entry_points.txt").write_text(TYPES)
-    (project.path / "secrets.json").write_text('{"redis": "p4ss"}')
-    (project.path / "files").mkdir()
-    project.write("all.yaml", FOLDER)
-    root = Path(__file__).parents[2]
-    env = {"PYTHONPATH": f"{root}:{installed.parent}"}
-    run = project.spawn("--app-id", "shop", "--app-port", str(port), env=env)
-    http = await run.until(lambda line: "listens on http" in line["message"])
-    grpc = await run.until(lambda line: "for gRPC" in line["message"])
-    monkeypatch.setenv("DAPR_HTTP_ENDPOINT", http["message"].split()[-1])
-    monkeypatch.setenv("DAPR_GRPC_ENDPOINT", grpc["message"].split()[2])
+    run = await serve(project, "--app-port", str(port))
+    monkeypatch.setenv("DAPR_HTTP_ENDPOINT", run.url)
+    monkeypatch.setenv("DAPR_GRPC_ENDPOINT", await grpc_of(run))
     yield run
     await runner.cleanup()
 

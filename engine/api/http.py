@@ -12,6 +12,7 @@ from aiohttp import web
 from engine.api.blocks import Blocks
 from engine.api.error import ApiError, internal, unimplemented
 from engine.api.http_invoke import HttpInvoke
+from engine.api.http_messages import json_response
 from engine.api.http_routes import NOT_YET, HttpBlocks
 from engine.api.openapi import openapi
 
@@ -64,7 +65,7 @@ class HttpApi:
     async def _openapi(self, request: web.Request) -> web.StreamResponse:
         if self._invoke.app_of(request):  # it asks for that of the app
             return await self._other(request)
-        return web.json_response(openapi(self._blocks))
+        return json_response(openapi(self._blocks))
 
     async def _other(self, request: web.Request) -> web.StreamResponse:
         """Any path with an app's id is an invocation."""
@@ -87,6 +88,6 @@ def _answered(handler: Handler) -> Handler:
         except Exception:
             _log.exception("the call %s %s has failed", request.method, request.path)
             told = internal()
-        return web.json_response(told.body(), status=told.status)
+        return json_response(told.body(), status=told.status)
 
     return answered

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from aiohttp import web
 
 from engine.api.error import ApiError
+from engine.api.requests import written
 from engine.event import JSON_TYPE
 
 _PREFIX = "metadata."
@@ -39,6 +41,11 @@ def result_response(
     if data is None:
         return web.Response(status=204, headers=headers)
     return web.Response(status=status, body=data, headers=headers, content_type=JSON_TYPE)
+
+
+def json_response(value: Any, status: int = 200) -> web.Response:
+    """With the content type as Dapr writes it, which some clients compare."""
+    return web.Response(status=status, body=written(value), content_type=JSON_TYPE)
 
 
 def _one_line(value: str) -> str:

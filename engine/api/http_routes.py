@@ -9,7 +9,7 @@ from aiohttp import web
 
 from engine.api.blocks import Blocks
 from engine.api.configuration import setting_json, unsubscribe_error
-from engine.api.http_messages import body_of, metadata_of_query, result_response
+from engine.api.http_messages import body_of, json_response, metadata_of_query, result_response
 from engine.api.http_state import HttpState
 from engine.api.requests import entries_of, invocation_of, lock_of, written
 from engine.api.trace import trace_of
@@ -88,47 +88,47 @@ class HttpBlocks:
 
     async def _secret(self, request: web.Request) -> web.Response:
         keys = await self._blocks.secrets.get(request.match_info["store"], request.match_info["key"])
-        return web.json_response(dict(keys))
+        return json_response(dict(keys))
 
     async def _all_secrets(self, request: web.Request) -> web.Response:
         secrets = await self._blocks.secrets.all(request.match_info["store"])
-        return web.json_response({name: dict(keys) for name, keys in secrets.items()})
+        return json_response({name: dict(keys) for name, keys in secrets.items()})
 
     async def _configuration(self, request: web.Request) -> web.Response:
         store, keys = request.match_info["store"], request.query.getall("key", [])
         settings = await self._blocks.configuration.get(store, keys, metadata_of_query(request))
         if not settings:
             return web.Response(status=204)
-        return web.json_response({key: setting_json(setting) for key, setting in settings.items()})
+        return json_response({key: setting_json(setting) for key, setting in settings.items()})
 
     async def _subscribe_configuration(self, request: web.Request) -> web.Response:
         store, keys = request.match_info["store"], request.query.getall("key", [])
         id = await self._blocks.configuration.subscribe(store, keys, metadata_of_query(request))
-        return web.json_response({"id": id})
+        return json_response({"id": id})
 
     async def _unsubscribe_configuration(self, request: web.Request) -> web.Response:
         store, id = request.match_info["store"], request.match_info["id"]
         await self._blocks.configuration.check(store)
         if self._blocks.configuration.unsubscribe(id, store):
-            return web.json_response({"ok": True})
-        return web.json_response({"message": unsubscribe_error(id)}, status=500)
+            return json_response({"ok": True})
+        return json_response({"message": unsubscribe_error(id)}, status=500)
 
     async def _lock(self, request: web.Request) -> web.Response:
         wanted, store = lock_of(await self._body(request)), request.match_info["store"]
         locks = self._blocks.locks
         has = await locks.acquire(store, wanted.resource_id, wanted.lock_owner, wanted.expiry_in_seconds)
-        return web.json_response({"success": has})
+        return json_response({"success": has})
 
     async def _unlock(self, request: web.Request) -> web.Response:
         wanted, store = lock_of(await self._body(request)), request.match_info["store"]
         status = await self._blocks.locks.release(store, wanted.resource_id, wanted.lock_owner)
-        return web.json_response({"status": status.value})
+        return json_response({"status": status.value})
 
     async def _metadata(self, request: web.Request) -> web.Response:
         metadata = self._blocks.metadata
         components = [{"name": c.name, "type": c.type, "version": c.version} for c in metadata.components]
         body = {"id": metadata.app_id, "runtimeVersion": metadata.version, "components": components}
-        return web.json_response({**body, "extended": dict(metadata.extended), "subscriptions": []})
+        return json_response({**body, "extended": dict(metadata.extended), "subscriptions": []})
 
     async def _set_metadata(self, request: web.Request) -> web.Response:
         value = await self._body(request)

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from bindings.contract import Item
 from engine.api.error import bad_request
-from engine.api.http_messages import body_of, metadata_of_query, result_response
+from engine.api.http_messages import body_of, json_response, metadata_of_query, result_response
 from engine.api.requests import bulk_get_of, changes_of, transaction_of
 from engine.api.state import State, change_of, metadata_of
 
@@ -28,7 +28,7 @@ class HttpState:
         async with self._state.opened(request.match_info["store"]) as store:
             keys = bulk_get_of(await body_of(request, self._max_body)).keys or []
             found = await store.get_many(keys)
-        return web.json_response([_entry(key, found.get(key)) for key in keys])
+        return json_response([_entry(key, found.get(key)) for key in keys])
 
     async def save(self, request: web.Request) -> web.Response:
         async with self._state.opened(request.match_info["store"]) as store:

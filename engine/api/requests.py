@@ -154,8 +154,9 @@ def _change(operation: _Operation, shared: dict[str, str]) -> Change:
 
 
 def _parsed(adapter: TypeAdapter[T], body: bytes) -> T:
+    """`null` is an object without fields, as for Go."""
     try:
-        return adapter.validate_json(body)
+        return adapter.validate_json(b"{}" if body.strip() == b"null" else body)
     except ValidationError as error:
         raise malformed(_why(error)) from error
 

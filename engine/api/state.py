@@ -145,7 +145,7 @@ def unsupported_operation(operation: str, grpc: str) -> ApiError:
 
 def _ttl(text: str | None) -> float | None:
     """Seconds; -1 and 0 mean for ever, as Dapr's stores take them."""
-    if text is None:
+    if not text:
         return None
     try:
         seconds = int(text)

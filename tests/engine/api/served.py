@@ -23,6 +23,7 @@ from engine.report import LineReport, sink_for
 from engine.server import LOOPBACK
 from engine.testing.memory_store import MemoryStore
 
+STUB: Any = dapr_pb2_grpc.DaprStub
 OPTIONS = ApiOptions(app_id="shop", grpc_port=0)
 DEFINITIONS = """
 apiVersion: dapr.io/v1alpha1
@@ -67,7 +68,7 @@ class Served:
     async def stub(self) -> AsyncIterator[Any]:
         """The methods of the gRPC API."""
         async with self.channel() as channel:
-            yield dapr_pb2_grpc.DaprStub(channel)  # type: ignore[no-untyped-call]
+            yield STUB(channel)
 
     def channel(self) -> Any:
         assert self.engine.grpc is not None

@@ -14,7 +14,6 @@ from dapr.proto.common.v1 import common_pb2
 from dapr.proto.runtime.v1 import (
     binding_pb2,
     dapr_pb2,
-    dapr_pb2_grpc,
     metadata_pb2,
     pubsub_pb2,
     secret_pb2,
@@ -29,7 +28,7 @@ from engine.clock import SystemClock
 from engine.errors import DefinitionError
 from engine.server import LOOPBACK
 from engine.testing.fake_parts import FakeParts
-from tests.engine.api.served import DEFINITIONS, Served, details_of, served
+from tests.engine.api.served import DEFINITIONS, STUB, Served, details_of, served
 
 ETAG = common_pb2.Etag(value="stale")
 INFO, RESOURCE, BAD = (f"type.googleapis.com/google.rpc.{kind}" for kind in ("ErrorInfo", "ResourceInfo", "BadRequest"))
@@ -71,7 +70,7 @@ async def test_token_is_asked_for() -> None:
     await serving.start()
     try:
         async with grpc.aio.insecure_channel(f"{LOOPBACK}:{serving.port}") as channel:
-            stub = dapr_pb2_grpc.DaprStub(channel)  # type: ignore[no-untyped-call]
+            stub = STUB(channel)
             assert (await stub.GetMetadata(request, metadata=[("dapr-api-token", "t0ken")])).id == "shop"
             missing = await failure(stub.GetMetadata(request))
             wrong = await failure(channel.unary_unary("/other.Service/Do")(b"", metadata=[("dapr-api-token", "t")]))

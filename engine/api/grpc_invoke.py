@@ -13,6 +13,7 @@ from engine.api.grpc_errors import of_http_status
 from engine.api.invoke import Invoke
 from engine.event import JSON_TYPE
 
+_VERBS = {number: name for name, number in common_pb2.HTTPExtension.Verb.items() if name != "NONE"}
 _OURS = ("dapr-api-token", "dapr-app-id", "content-type", "te", "user-agent", "host", "content-length", "connection")
 
 
@@ -25,7 +26,7 @@ class GrpcInvoke:
         becomes one of gRPC.
         """
         message = request.message
-        verb = common_pb2.HTTPExtension.Verb.Name(message.http_extension.verb).replace("NONE", "POST")
+        verb = _VERBS.get(message.http_extension.verb, "POST")
         query = message.http_extension.querystring
         path = quote(message.method, safe="/%?=&") + (f"?{query}" if query else "")
         passed = [(name, value) for name, value in call.metadata.items() if _is_passed(name)]

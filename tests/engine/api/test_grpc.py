@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from dapr.proto.runtime.v1 import (
 from bindings.contract import Subscription
 from engine.api.blocks import Blocks
 from engine.api.grpc import GrpcServer
+from engine.api.grpc_methods import Method, methods_of
 from engine.api.options import ApiOptions
 from engine.clock import SystemClock
 from engine.errors import DefinitionError
@@ -342,3 +345,49 @@ async def test_shutdown_asks_the_engine_to_stop(tmp_path: Path) -> None:
     async with served(tmp_path) as api, api.stub() as stub, asyncio.timeout(5):
         await stub.Shutdown(dapr_pb2.ShutdownRequest())
         await api.engine.asked_to_stop.wait()
+
+
+async def test_no_message_makes_a_mistake_of_ours(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Bytes of chance, and messages with every field set to something strange."""
+    chance = random.Random(1)
+    async with served(tmp_path, SCOPED) as api, api.channel() as channel:
+        for name, method in methods_of(api.engine._blocks).items():
+            strange = [chance.randbytes(chance.randrange(60)) for _ in range(10)]
+            strange += [
+                filled(method.request, text, number) for text, number in (("a||\n/ü", -1), ("pubsub", 2**31 - 1))
+            ]
+            for data in strange:
+                if isinstance(method, Method):
+                    call = channel.unary_unary(f"/dapr.proto.runtime.v1.Dapr/{name}")(data)
+                    with contextlib.suppress(grpc.RpcError):
+                        await call
+                else:
+                    stream = channel.unary_stream(f"/dapr.proto.runtime.v1.Dapr/{name}")(data)
+                    with contextlib.suppress(grpc.RpcError):
+                        await stream.read()
+                    stream.cancel()
+    assert [record.getMessage() for record in caplog.records if "has failed" in record.getMessage()] == []
+
+
+def filled(kind: Any, text: str, number: int) -> bytes:
+    message = kind()
+    _fill(message, text, number)
+    return bytes(message.SerializeToString())
+
+
+def _fill(message: Any, text: str, number: int, depth: int = 0) -> None:
+    values: dict[str, Any] = {"string": text, "bytes": text.encode(), "int": number, "float": 1e300, "bool": True}
+    for field in message.DESCRIPTOR.fields:
+        kind = {9: "string", 12: "bytes", 8: "bool", 1: "float", 2: "float"}.get(field.type, "int")
+        if field.message_type is None:
+            value = 99 if field.enum_type is not None else values[kind]
+            if field.is_repeated:
+                getattr(message, field.name).append(value)
+            else:
+                setattr(message, field.name, value)
+        elif field.message_type.GetOptions().map_entry:
+            if field.message_type.fields_by_name["value"].message_type is None:
+                getattr(message, field.name)[text] = text
+        elif depth < 4:
+            inner = getattr(message, field.name)
+            _fill(inner.add() if field.is_repeated else inner, text, number, depth + 1)

@@ -18,11 +18,17 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import grpc
 import pytest
 from aiohttp import web
+from dapr.proto.common.v1 import common_pb2
+from google.protobuf.json_format import MessageToDict
 from yarl import URL
 
+from tests.engine.api.served import STUB, details_of
 from tests.integration.apps import free_port
+from tests.integration.blocks import grpc_of
+from tests.integration.dapr_calls import Call, calls
 from tests.integration.dapr_requests import Request, requests
 from tests.integration.project import Project
 
@@ -92,8 +98,10 @@ class Answer:
 async def test_answers_are_those_of_dapr_but_for_a_list_of_differences(project: Project) -> None:
     wanted = requests()
     assert len(wanted) >= 150
-    async with shop() as port, jackfield(project, port) as url:
-        answers = await ask(url, wanted)
+    async with shop() as port, jackfield(project, port) as (url, address):
+        answers, told = await ask(url, wanted), await call(address, calls())
+    other = [(one, answer) for one, answer in told if (answer.code, answer.reason) != expected(one)]
+    assert other == []
     wrong = [
         f"{request} -> {answer.status} {answer.code} {answer.body[:200]!r}"
         for request, answer in zip(wanted, answers, strict=True)
@@ -106,12 +114,22 @@ async def test_answers_are_those_of_dapr_but_for_a_list_of_differences(project: 
 async def test_answers_are_those_of_a_real_daprd(project: Project, tmp_path_factory: pytest.TempPathFactory) -> None:
     wanted = requests()
     async with shop() as port:
-        async with jackfield(project, port) as url:
-            ours = await ask(url, wanted)
-        async with daprd(tmp_path_factory.mktemp("daprd"), port) as url:
-            theirs = await ask(url, wanted)
+        async with jackfield(project, port) as (url, address):
+            ours, our_calls = await ask(url, wanted), await call(address, calls())
+        async with daprd(tmp_path_factory.mktemp("daprd"), port) as (url, address):
+            theirs, their_calls = await ask(url, wanted), await call(address, calls())
     wrong = [difference for one in zip(wanted, ours, theirs, strict=True) if (difference := differs(*one))]
+    for (one, our), (_, their) in zip(our_calls, their_calls, strict=True):
+        if (their.code, their.reason) != (one.code, one.reason):
+            wrong.append(f"{one}: Dapr answers {their.code} {their.reason}, and not {one.code} {one.reason}")
+        elif not one.ours and not one.loose and our != their:
+            wrong.append(f"{one}: {our}, and not {their}")
     assert "\n".join(wrong) == ""
+
+
+def expected(call: Call) -> tuple[str, str]:
+    """The code and the reason."""
+    return (call.ours, "") if call.ours else (call.code, call.reason)
 
 
 def differs(request: Request, ours: Answer, theirs: Answer) -> str:
@@ -160,6 +178,41 @@ async def ask(url: str, wanted: list[Request]) -> list[Answer]:
     return answers
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The answer of a call, or its error. Etags and times are there or not."""
+
+    code: str
+    message: str
+    details: list[dict[str, Any]]
+    answer: Any
+
+    @property
+    def reason(self) -> str:
+        return next((detail["reason"] for detail in self.details if "reason" in detail), "")
+
+
+def as_json(answer: Any) -> Any:
+    if isinstance(answer, common_pb2.InvokeResponse):
+        return {"data": answer.data.value, "contentType": answer.content_type}
+    return MessageToDict(answer)
+
+
+async def call(address: str, wanted: list[Call]) -> list[tuple[Call, Told]]:
+    found = []
+    async with grpc.aio.insecure_channel(address) as channel:
+        stub = STUB(channel)
+        for one in wanted:
+            try:
+                answer = await getattr(stub, one.method)(one.request)
+                told = Told("OK", "", [], without_times(as_json(answer)))
+            except grpc.aio.AioRpcError as error:
+                details = sorted(details_of(error), key=repr)
+                told = Told(error.code().name, error.details() or "", details, None)
+            found.append((one, told))
+    return found
+
+
 async def is_ready(session: aiohttp.ClientSession) -> bool:
     try:
         return (await session.get("/v1.0/healthz/outbound")).status == 204
@@ -198,30 +251,31 @@ def lay(root: Path, text: str) -> str:
 
 
 @asynccontextmanager
-async def jackfield(project: Project, port: int) -> AsyncIterator[str]:
+async def jackfield(project: Project, port: int) -> AsyncIterator[tuple[str, str]]:
+    """Where it listens for HTTP and for gRPC."""
     project.write("all.yaml", lay(project.path, f"{COMPONENTS}    ---{CONFIGURATION}"))
     run = project.spawn("--app-id", "shop", "--app-port", str(port))
     line = await run.until(lambda line: "listens on http" in line["message"])
-    yield line["message"].split()[-1]
+    yield line["message"].split()[-1], await grpc_of(run)
     await run.stop()
     assert run.noise == []
 
 
 @asynccontextmanager
-async def daprd(root: Path, app_port: int) -> AsyncIterator[str]:
+async def daprd(root: Path, app_port: int) -> AsyncIterator[tuple[str, str]]:
     (root / "components").mkdir()
     (root / "components/all.yaml").write_text(textwrap.dedent(lay(root, COMPONENTS)))
     spec = CONFIGURATION.replace("spec: {", f"spec: {NAMES}, ").replace("ROOT", str(root))
     (root / "configuration.yaml").write_text(textwrap.dedent(spec))
-    http, grpc, internal = free_port(), free_port(), free_port()
+    http_port, grpc_port, internal = free_port(), free_port(), free_port()
     loopback = "127.0.0.1"
     flags = {
         "app-id": "shop",
         "app-port": app_port,
         "resources-path": root / "components",
         "config": root / "configuration.yaml",
-        "dapr-http-port": http,
-        "dapr-grpc-port": grpc,
+        "dapr-http-port": http_port,
+        "dapr-grpc-port": grpc_port,
         "dapr-internal-grpc-port": internal,
         "dapr-listen-addresses": loopback,
         "dapr-internal-grpc-listen-address": loopback,
@@ -231,7 +285,7 @@ async def daprd(root: Path, app_port: int) -> AsyncIterator[str]:
     command = [os.environ["DAPRD"], *(f"--{name}={value}" for name, value in flags.items())]
     process = await asyncio.to_thread(subprocess.Popen, command, cwd=root)
     try:
-        yield f"http://{loopback}:{http}"
+        yield f"http://{loopback}:{http_port}", f"{loopback}:{grpc_port}"
     finally:
         process.terminate()
         await asyncio.to_thread(process.wait)

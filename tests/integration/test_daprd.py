@@ -124,7 +124,8 @@ async def test_answers_are_those_of_a_real_daprd(project: Project, tmp_path_fact
             wrong.append(f"{one}: Dapr answers {their.code} {their.reason}, and not {one.code} {one.reason}")
         elif not one.ours and not one.loose and our != their:
             wrong.append(f"{one}: {our}, and not {their}")
-    assert "\n".join(wrong) == ""
+    if wrong:
+        pytest.fail("\n".join(wrong), pytrace=False)
 
 
 def expected(call: Call) -> tuple[str, str]:
@@ -265,7 +266,7 @@ async def jackfield(project: Project, port: int) -> AsyncIterator[tuple[str, str
 async def daprd(root: Path, app_port: int) -> AsyncIterator[tuple[str, str]]:
     (root / "components").mkdir()
     (root / "components/all.yaml").write_text(textwrap.dedent(lay(root, COMPONENTS)))
-    spec = CONFIGURATION.replace("spec: {", f"spec: {NAMES}, ").replace("ROOT", str(root))
+    spec = CONFIGURATION.replace("spec: {", f"spec: {{{NAMES}, ").replace("ROOT", str(root))
     (root / "configuration.yaml").write_text(textwrap.dedent(spec))
     http_port, grpc_port, internal = free_port(), free_port(), free_port()
     loopback = "127.0.0.1"

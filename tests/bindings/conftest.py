@@ -2,4 +2,5 @@ from __future__ import annotations
 
 import pytest
 
-pytest.register_assert_rewrite("tests.bindings.conformance", "tests.bindings.states", "tests.bindings.topics")
+_SUITES = ("configurations", "conformance", "locks", "states", "topics")
+pytest.register_assert_rewrite(*(f"tests.bindings.{suite}" for suite in _SUITES))

@@ -92,6 +92,7 @@ class Context:
     name: str  # the component's name; for one written in place, that of its pipeline
     store: Store  # what must survive the engine: marks (checkpoints) and durable queues
     clock: Clock
+    version: str = "v1"  # the component's `spec.version`
 
 
 class InputBinding(Protocol):

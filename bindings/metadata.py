@@ -33,6 +33,12 @@ def parse_duration(value: Any) -> float:
     return sum(float(n) * _UNITS[unit] for n, unit in re.findall(r"(\d+(?:\.\d+)?)([a-zµ]+)", text))
 
 
+def parse_interval(value: Any) -> float:
+    """As `parse_duration`; what is less than nothing means never, as Dapr has it."""
+    text = str(value).strip()
+    return -parse_duration(text[1:]) if text.startswith("-") else parse_duration(value)
+
+
 def parse_size(value: Any) -> int:
     """Bytes from `4Mi`, `100KB`, `1G` (Kubernetes quantities) or a number of bytes."""
     if isinstance(value, int) and not isinstance(value, bool):
@@ -71,6 +77,16 @@ _DURATION_SCHEMA = {
 Duration = Annotated[float, BeforeValidator(parse_duration), WithJsonSchema(_DURATION_SCHEMA)]
 PositiveDuration = Annotated[
     float, BeforeValidator(parse_duration), AfterValidator(_positive), WithJsonSchema(_DURATION_SCHEMA)
+]
+Interval = Annotated[
+    float,
+    BeforeValidator(parse_interval),
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "string", "pattern": rf"^-?({_PART})+$|^-?\d+(\.\d+)?$"}, {"type": "number"}],
+            "x-format": "duration",
+        }
+    ),
 ]
 Size = Annotated[
     int,

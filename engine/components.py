@@ -38,6 +38,7 @@ class Use:
     settings: Metadata
     fingerprint: str
     init_timeout: float = 5.0
+    version: str = "v1"
 
 
 class _Opens(Protocol):
@@ -128,7 +129,7 @@ class Components:
             await shared.opened.close()
 
     def _context(self, use: Use) -> Context:
-        return Context(use.name, self._store, self._clock)
+        return Context(use.name, self._store, self._clock, use.version)
 
 
 async def open_within(binding: B, use: Use) -> B:

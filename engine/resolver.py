@@ -59,7 +59,7 @@ class Resolver:
         spec = component.model.spec
         values = await settings(component, self._secrets)
         fingerprint = f"{name} {component.model.model_dump_json()} {_digest(values)}"
-        return Use(name, component_type(spec.type), values, fingerprint, spec.init_timeout)
+        return Use(name, component_type(spec.type), values, fingerprint, spec.init_timeout, spec.version)
 
     async def token(self, app: Located[App]) -> str | None:
         """The token that the app wants, if it has one."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from bindings.postgresql.server import Connection
+from bindings.postgresql.pool import Connection
 from bindings.postgresql.text import folded, read, written
 from bindings.store import DeadLetter, LetterQuery
 from engine.event import Event

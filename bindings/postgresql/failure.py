@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 import psycopg
 
-from engine.errors import DefinitionError, JackfieldError, NotReady, Unavailable
+from engine.errors import (
+    DefinitionError,
+    EventError,
+    JackfieldError,
+    NotReady,
+    Permanent,
+    Retryable,
+    TimedOut,
+    Unavailable,
+)
 
 _WHO = "check the user and the password of the URL, and the server's pg_hba.conf"
 _WHERE = "make the database with `createdb`, or name another one"
@@ -16,13 +26,23 @@ _LASTING = {  # libpq gives no code for what happens before there is a connectio
     r"database .* does not exist": _WHERE,
     r"permission denied": _MAY,
 }
+# The beginnings of the codes of what may pass; the first that fits counts.
+_PASSING: Mapping[type[EventError], tuple[str, ...]] = {
+    TimedOut: ("57014",),  # cancelled, by a time limit of the server
+    # No connection, no resources, stopped, no disk; and 25006: it has become a standby, and is read-only.
+    Unavailable: ("08", "53", "57", "58", "25006"),
+    Retryable: ("40", "55", "XX"),  # a deadlock, something that is in use by others, a fault of the server
+}
 
 
-def opening_failure(error: psycopg.Error, shown: str) -> JackfieldError:
-    """What a person has to put right is a `DefinitionError`, what passes by itself `NotReady`."""
+def opening_failure(error: Exception, shown: str, may: str = _MAY) -> JackfieldError:
+    """What a person has to put right is a `DefinitionError`, what passes by itself `NotReady`. `may`: what to do when
+    the user has not the rights.
+    """
     text = _text(error)
     for words, hint in _LASTING.items():
         if re.search(words, text):
+            hint = may if hint is _MAY else hint
             return DefinitionError(f"PostgreSQL at {shown} refuses: {text}", hint=hint)
     return NotReady(f"PostgreSQL at {shown} does not answer: {text}")
 
@@ -35,6 +55,22 @@ def failure(error: Exception, shown: str) -> Exception:
     if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | psycopg.InternalError):
         return Unavailable(f"PostgreSQL at {shown} does not answer: {_text(error)}")
     return error
+
+
+def operation_failure(error: Exception, shown: str) -> EventError:
+    """What one operation of a component failed with, a `psycopg.Error` or `TimeoutError`."""
+    if isinstance(error, TimeoutError):
+        return TimedOut(f"PostgreSQL at {shown} did not answer in time")
+    state = error.sqlstate if isinstance(error, psycopg.Error) else None
+    if state is None:  # of libpq, or of psycopg itself, for what it could not even send
+        if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+            return Unavailable(f"PostgreSQL at {shown} does not answer: {_text(error)}")
+        return Permanent(f"PostgreSQL cannot take it: {_text(error)}")
+    text = f"PostgreSQL at {shown} refuses: {_text(error)} (SQLSTATE {state})"
+    for kind, states in _PASSING.items():
+        if state.startswith(states):
+            return kind(text)
+    return Permanent(text)
 
 
 def _text(error: Exception) -> str:

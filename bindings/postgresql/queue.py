@@ -8,7 +8,8 @@ from typing import Any
 
 from bindings.contract import Clock, Outcome, Received, Settled
 from bindings.postgresql.arrivals import Arrivals
-from bindings.postgresql.server import Connection, Server
+from bindings.postgresql.pool import Connection
+from bindings.postgresql.server import Server
 from bindings.postgresql.text import key, read, written
 from bindings.store import Message
 from engine.errors import NotReady, Retryable

@@ -68,8 +68,9 @@ class PostgreSqlMetadata(Metadata):
         Literal["", "cache_statement", "cache_describe", "describe_exec", "exec", "simple_protocol"] | None
     ) = Field(
         None,
-        description="Whether statements that come again are prepared on the server: `cache_statement`, the default. "
-        "With any other, which are all one here, nothing is prepared, as poolers like PgBouncer may need it.",
+        description="Whether a state store's own statements are prepared on the server when they come again: "
+        "`cache_statement`, the default. With any other, which are all one here, nothing is prepared, as poolers like "
+        "PgBouncer may need it. The statements of a binding are never prepared.",
         examples=["exec"],
     )
     use_azure_ad: Flag = Field(

@@ -14,7 +14,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
     Raises `DefinitionError` when the file cannot be used, and `NotReady` when it can be later.
     """
-    _create(path)
+    create_file(path)
     try:
         connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None)
     except sqlite3.Error as error:
@@ -32,7 +32,7 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _create(path: Path) -> None:
+def create_file(path: Path) -> None:
     """The file holds the data of events, so it is made for its owner only; SQLite gives its -wal the same mode."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ from engine.errors import DefinitionError, JackfieldError, NotReady, Unavailable
 BUSY_TIMEOUT = 5.0  # seconds for which a writer waits for the writers of other processes
 
 _PASSING = {
-    sqlite3.SQLITE_BUSY: f"another process has been writing to it for more than {BUSY_TIMEOUT:g} seconds",
+    sqlite3.SQLITE_BUSY: "another process has been writing to it for too long",
     sqlite3.SQLITE_FULL: "the disk is full",
     sqlite3.SQLITE_IOERR: "the disk cannot be read or written",
     sqlite3.SQLITE_NOMEM: "there is not enough memory",

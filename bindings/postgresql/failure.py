@@ -30,7 +30,7 @@ _LASTING = {  # libpq gives no code for what happens before there is a connectio
 _PASSING: Mapping[type[EventError], tuple[str, ...]] = {
     TimedOut: ("57014",),  # cancelled, by a time limit of the server
     # No connection, no resources, stopped, no disk; and 25006: it has become a standby, and is read-only.
-    Unavailable: ("08", "53", "57", "58", "25006"),
+    Unavailable: ("080", "53", "57", "58", "25006"),
     Retryable: ("40", "55", "XX"),  # a deadlock, something that is in use by others, a fault of the server
 }
 

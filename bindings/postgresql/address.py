@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -83,12 +83,13 @@ def _idle_time(pool: Mapping[str, str]) -> float:
 
 def _split(text: str) -> tuple[str, dict[str, str]]:
     """A connection string for libpq, and the settings that only pgx knows."""
-    url = urlsplit(text) if text.startswith(("postgres://", "postgresql://")) else None
-    pairs = parse_qsl(url.query, keep_blank_values=True) if url else _PAIR.findall(text)
-    if url is None and _PAIR.sub("", text).strip():
+    is_url = text.startswith(("postgres://", "postgresql://"))
+    base, _, query = text.partition("?")
+    pairs = parse_qsl(query, keep_blank_values=True) if is_url else _PAIR.findall(text)
+    if not is_url and _PAIR.sub("", text).strip():
         return text, {}  # libpq says what is wrong with it
     of_pgx = {name: value for name, value in pairs if name.startswith("pool_") or name in _OF_PGX}
     rest = [("dbname" if name == "database" else name, value) for name, value in pairs if name not in of_pgx]
-    if url is None:
-        return " ".join(f"{name}={value}" for name, value in rest), of_pgx
-    return urlunsplit(url._replace(query=urlencode(rest, quote_via=quote))), of_pgx
+    if is_url:
+        return f"{base}?{urlencode(rest, quote_via=quote)}", of_pgx
+    return " ".join(f"{name}={value}" for name, value in rest), of_pgx

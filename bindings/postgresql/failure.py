@@ -21,10 +21,14 @@ from engine.errors import (
 _WHO = "check the user and the password of the URL, and the server's pg_hba.conf"
 _WHERE = "make the database with `createdb`, or name another one"
 _MAY = "the user must own the schema `jackfield`, or may create it in the database"
+_HOW = "correct the connection string"
+_TLS = "check `sslmode` and the certificates that are trusted"
 _LASTING = {  # libpq gives no code for what happens before there is a connection, only the words
     r"role .* does not exist|authentication failed|no password supplied|pg_hba\.conf|not permitted to log in": _WHO,
     r"database .* does not exist": _WHERE,
     r"permission denied": _MAY,
+    r"invalid \w+ (value|number)": _HOW,
+    r"root certificate|certificate verify failed|does not match host name|does not support SSL": _TLS,
 }
 # The beginnings of the codes of what may pass; the first that fits counts.
 _PASSING: Mapping[type[EventError], tuple[str, ...]] = {

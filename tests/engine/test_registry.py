@@ -19,7 +19,7 @@ def test_every_installed_type_loads_and_has_the_name_of_its_entry_point() -> Non
         manifest = component_type(name)
         assert isinstance(manifest, ComponentType)
         assert manifest.name == name
-        blocks = (manifest.secret_store, manifest.state_store, manifest.pubsub)
+        blocks = (manifest.secret_store, manifest.state_store, manifest.pubsub, manifest.configuration_store)
         assert manifest.input or manifest.output or any(blocks)
 
 

@@ -337,3 +337,17 @@ async def test_wrong_password_is_refused_and_not_shown(own_postgresql: PostgreSq
     assert "secret" not in str(caught.value)
     async with opened(own_postgresql.url, password="right"):
         pass
+
+
+@pytest.mark.parametrize(
+    ("parameters", "hint"),
+    [
+        ("sslmode=verify-full", "check `sslmode`"),
+        ("sslmode=require", "check `sslmode`"),
+        ("sslmode=some", "correct the connection string"),
+        ("port=many", "correct the connection string"),
+    ],
+)
+async def test_connection_that_can_never_be_made_is_refused(database: str, parameters: str, hint: str) -> None:
+    with pytest.raises(DefinitionError, match=hint):
+        await make(f"{database}?{parameters}").open()

@@ -35,7 +35,9 @@ class PostgreSqlMetadata(Metadata):
             "host=localhost user=shop password=secret port=5432 dbname=shop sslmode=require",
         ],
     )
-    url: Secret | None = Field(None, description="Another name of `connectionString`.")
+    url: Secret | None = Field(
+        None, description="Another name of `connectionString`.", examples=["postgresql://localhost/shop"]
+    )
     host: Text | None = Field(None, description="The host of the server.", examples=["localhost"])
     hostaddr: Text | None = Field(
         None, alias="hostaddr", description="The host's IP address; spares the look-up.", examples=["127.0.0.1"]
@@ -53,7 +55,9 @@ class PostgreSqlMetadata(Metadata):
     timeout: PositiveDuration = Field(
         20.0, description="The most time for one operation, and for connecting; at least 1s.", examples=["30s"], ge=1
     )
-    timeout_in_seconds: PositiveDuration | None = Field(None, description="Another name of `timeout`.", ge=1)
+    timeout_in_seconds: PositiveDuration | None = Field(
+        None, description="Another name of `timeout`.", examples=["30"], ge=1
+    )
     max_conns: Whole = Field(
         0,
         description="How many connections there may be at once; 0 or less: 4, or the number of CPUs if that is more.",
@@ -74,14 +78,26 @@ class PostgreSqlMetadata(Metadata):
         examples=["exec"],
     )
     use_azure_ad: Flag = Field(
-        False, alias="useAzureAD", description="Login with a token of Azure AD; refused: use a password."
+        False,
+        alias="useAzureAD",
+        description="Login with a token of Azure AD; refused: use a password.",
+        examples=["false"],
     )
     use_aws_iam: Flag = Field(
-        False, alias="useAWSIAM", description="Login with a token of AWS IAM; refused: use a password."
+        False,
+        alias="useAWSIAM",
+        description="Login with a token of AWS IAM; refused: use a password.",
+        examples=["false"],
     )
-    aws_access_key: Text | None = Field(None, description="For `useAWSIAM`; read, and not applied.")
-    aws_secret_key: Secret | None = Field(None, description="For `useAWSIAM`; read, and not applied.")
-    aws_region: Text | None = Field(None, description="For `useAWSIAM`; read, and not applied.")
+    aws_access_key: Text | None = Field(
+        None, description="For `useAWSIAM`; read, and not applied.", examples=["AKIAIOSFODNN7EXAMPLE"]
+    )
+    aws_secret_key: Secret | None = Field(
+        None, description="For `useAWSIAM`; read, and not applied.", examples=["secret"]
+    )
+    aws_region: Text | None = Field(
+        None, description="For `useAWSIAM`; read, and not applied.", examples=["eu-central-1"]
+    )
 
     @property
     def patience(self) -> float:
@@ -134,7 +150,9 @@ class PostgreSqlStateMetadata(StateMetadata, PostgreSqlMetadata):
         "meantime.",
         examples=["10m", "-1"],
     )
-    cleanup_interval_in_seconds: Interval | None = Field(None, description="Another name of `cleanupInterval`.")
+    cleanup_interval_in_seconds: Interval | None = Field(
+        None, description="Another name of `cleanupInterval`.", examples=["600"]
+    )
 
     @property
     def sweep_every(self) -> float:
@@ -161,7 +179,10 @@ class PostgreSqlConfigurationMetadata(PostgreSqlMetadata):
     pg_notify_channel: Text | None = Field(
         None,
         description="Another name of `notifyChannel`.",
+        examples=["config"],
         pattern=r"^[a-z_][a-z0-9_]*$",
         max_length=63,
     )
-    conn_max_idle_time: Duration | None = Field(None, description="The old name of `connectionMaxIdleTime`.")
+    conn_max_idle_time: Duration | None = Field(
+        None, description="The old name of `connectionMaxIdleTime`.", examples=["5m"]
+    )

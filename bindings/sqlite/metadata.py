@@ -17,11 +17,15 @@ class SqliteStateMetadata(StateMetadata):
         examples=["data/state.db", "file:/var/lib/shop/state.db?_pragma=cache_size(-20000)", ":memory:"],
         min_length=1,
     )
-    url: Text | None = Field(None, description="Another name of `connectionString`.", min_length=1)
+    url: Text | None = Field(
+        None, description="Another name of `connectionString`.", examples=["data/state.db"], min_length=1
+    )
     timeout: PositiveDuration = Field(
         20.0, description="The most time for one operation; at least 1s.", examples=["30s"], ge=1
     )
-    timeout_in_seconds: PositiveDuration | None = Field(None, description="Another name of `timeout`.", ge=1)
+    timeout_in_seconds: PositiveDuration | None = Field(
+        None, description="Another name of `timeout`.", examples=["30"], ge=1
+    )
     busy_timeout: Interval = Field(
         2.0,
         description="How long a write waits while another process writes to the file; 0 or less: not at all.",
@@ -49,7 +53,9 @@ class SqliteStateMetadata(StateMetadata):
         "meantime.",
         examples=["1h", "-1"],
     )
-    cleanup_interval_in_seconds: Interval | None = Field(None, description="Another name of `cleanupInterval`.")
+    cleanup_interval_in_seconds: Interval | None = Field(
+        None, description="Another name of `cleanupInterval`.", examples=["600"]
+    )
 
     @property
     def location(self) -> str:

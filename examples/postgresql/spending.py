@@ -1,0 +1,49 @@
+"""The app of the example: adds up what each customer has spent, by Dapr's state API. Nothing but Python is needed."""
+
+from __future__ import annotations
+
+import json
+import os
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import quote
+from urllib.request import Request, urlopen
+
+STATE = f"http://127.0.0.1:{os.environ.get('DAPR_HTTP_PORT', '3500')}/v1.0/state/statestore"
+
+
+def call(url: str, body: Any = None) -> tuple[bytes, str | None]:
+    data = None if body is None else json.dumps(body).encode()
+    request = Request(url, data, {"Content-Type": "application/json"})
+    with urlopen(request) as response:
+        return response.read(), response.headers.get("ETag")
+
+
+def add(order: dict[str, Any]) -> float:
+    """What the customer has spent with this order; an order that comes again is not added again."""
+    key = f"customer-{order['customer']}"
+    found, etag = call(f"{STATE}/{quote(key, safe='')}")
+    customer: dict[str, Any] = json.loads(found) if found else {"spent": 0, "orders": []}
+    if order["id"] not in customer["orders"]:
+        customer = {"spent": customer["spent"] + order["total"], "orders": [*customer["orders"], order["id"]]}
+        # Another one may have written meanwhile: then this fails, and the engine calls again with the same order.
+        call(STATE, [{"key": key, "value": customer, "etag": etag, "options": {"concurrency": "first-write"}}])
+    return float(customer["spent"])
+
+
+class Orders(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        order = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        answer = json.dumps({**order, "spent": add(order)}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        pass
+
+
+if __name__ == "__main__":
+    ThreadingHTTPServer(("127.0.0.1", int(os.environ.get("APP_PORT", "8000"))), Orders).serve_forever()

@@ -31,7 +31,7 @@ def _configuration_store(metadata: PostgreSqlConfigurationMetadata, context: Con
     return PostgreSqlConfiguration(metadata, context)
 
 
-binding = ComponentType(
+output_component = ComponentType(
     name="bindings.postgresql",
     summary="SQL statements, run on a PostgreSQL database. Each is a transaction of its own.",
     metadata=PostgreSqlBindingMetadata,
@@ -61,7 +61,7 @@ spec:
     extra="postgresql",
 )
 
-state = ComponentType(
+state_component = ComponentType(
     name="state.postgresql",
     summary="State in a PostgreSQL table, which is that of Dapr: `version: v1` keeps JSON, `version: v2` bytes.",
     metadata=PostgreSqlStateMetadata,
@@ -81,7 +81,7 @@ spec:
     extra="postgresql",
 )
 
-configuration = ComponentType(
+configuration_component = ComponentType(
     name="configuration.postgresql",
     summary="Settings in a PostgreSQL table; a trigger of the table tells of changes (LISTEN and NOTIFY).",
     metadata=PostgreSqlConfigurationMetadata,
@@ -112,4 +112,6 @@ def _alias(component: ComponentType) -> ComponentType:
     return replace(component, name=name, example=component.example.replace(component.name, name))
 
 
-binding_alias, state_alias, configuration_alias = map(_alias, (binding, state, configuration))
+output_alias, state_alias, configuration_alias = map(
+    _alias, (output_component, state_component, configuration_component)
+)

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from bindings.contract import Context, Operation, OutputBinding, Result
-from bindings.postgresql import binding
+from bindings.postgresql import output_component
 from bindings.postgresql.metadata import PostgreSqlBindingMetadata
 from bindings.postgresql.output import PostgreSqlOutput
 from engine.clock import SystemClock, VirtualClock
@@ -77,7 +77,7 @@ def table(database: str) -> str:
 
 
 class TestPostgreSqlOutput(OutputConformance):
-    component = binding
+    component = output_component
     writes = "exec"
 
     @pytest.fixture(autouse=True)

@@ -1,0 +1,147 @@
+"""What a consumer gives out: asked for in batches, kept until it is read, and kept alive until it is settled."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import Sequence
+
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.errors import Error
+
+from bindings.contract import Clock
+from bindings.nats.connection import Link
+from bindings.nats.consumer import Consumer
+from bindings.nats.replies import Request
+from engine.errors import EventError, NotReady, Unavailable
+
+_EXPIRES = 10.0  # seconds after which the server forgets what it was asked for, and says so
+_GRACE = 3.0  # seconds for it to say so
+_CONFIRM = 5.0  # seconds
+_ACK, _NAK, _IN_PROGRESS = b"+ACK", b"-NAK", b"+WPI"
+_OVER = ("404", "408")  # the statuses of a request that has ended as it should
+
+
+class Deliveries:
+    """Of one consumer over one connection."""
+
+    def __init__(self, link: Link, consumer: Consumer, clock: Clock) -> None:
+        self.problem = ""
+        self._link = link
+        self._consumer = consumer
+        self._clock = clock
+        self._inbox = link.client.new_inbox()
+        self._ready: deque[Msg] = deque()
+        self._held: set[str] = set()  # where those that are out are acknowledged
+        self._arrived = asyncio.Event()
+        self._asked = 0  # how many the server may still send for the last request
+        self._until = 0.0
+        self._subscription: Subscription
+        self._keeper: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self._link.attach(self)
+        subscribe = self._link.client.subscribe
+        self._subscription = await subscribe(self._inbox, cb=self._arrive, pending_msgs_limit=0, pending_bytes_limit=0)
+        self._keeper = asyncio.get_running_loop().create_task(self._keep_alive())
+
+    async def take(self, limit: int) -> Sequence[Msg]:
+        """Waits for at least one; raises `NotReady` when none can come any more."""
+        while not self._ready:
+            if self.problem:
+                raise NotReady(self.problem)
+            self._arrived.clear()
+            if not self._asked:
+                await self._ask(limit)
+            try:
+                async with asyncio.timeout_at(self._until):
+                    await self._arrived.wait()
+            except TimeoutError:
+                self._asked = 0  # the request was lost: the server was another one meanwhile
+        return [self._ready.popleft() for _ in range(min(limit, len(self._ready)))]
+
+    async def settle(self, done: Sequence[str], back: Sequence[str]) -> None:
+        """Returns when the server has taken all of them: it takes them in their order, so the last one is asked."""
+        if self.problem:
+            raise Unavailable(self.problem)
+        words = [(reply, _NAK) for reply in back] + [(reply, _ACK) for reply in done]
+        if not words:
+            return
+        self._held.difference_update(back, done)
+        *first, (reply, word) = words
+        try:
+            for other, its_word in first:
+                await self._link.client.publish(other, its_word)
+        except Error as error:
+            raise Unavailable(f"NATS: {error}") from error
+        [answer] = await self._link.replies.ask([Request(reply, word)], _CONFIRM)
+        if isinstance(answer, EventError):
+            raise answer
+        if _status(answer):
+            raise Unavailable(f"consumer {self._consumer.name} of stream {self._consumer.stream} is not there")
+
+    async def stop(self) -> Sequence[str]:
+        """Gives back what is not settled. Without a connection: what nobody has read, to be given back later."""
+        self._link.detach(self)
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+        if self.problem:
+            return [message.reply for message in self._ready]
+        held = list(self._held)
+        try:
+            await self._subscription.unsubscribe()
+            if held:
+                # It makes the server forget the last request. Before version 2.10 it loses sight of a message that it
+                # wants to send and finds nobody for, until `ackWait` is over.
+                await self._link.jetstream.consumer_info(self._consumer.stream, self._consumer.name)
+            await self.settle([], held)
+        except (Error, EventError):
+            return held
+        return []
+
+    def broken(self, reason: str) -> None:
+        self.problem = self.problem or reason
+        self._arrived.set()
+
+    async def _ask(self, count: int) -> None:
+        self._asked, self._until = count, asyncio.get_running_loop().time() + _EXPIRES + _GRACE
+        request = json.dumps({"batch": count, "expires": int(_EXPIRES * 1e9)}).encode()
+        subject = f"{self._link.api}.CONSUMER.MSG.NEXT.{self._consumer.stream}.{self._consumer.name}"
+        try:
+            await self._link.client.publish(subject, request, self._inbox)
+        except BaseException as error:
+            self._asked = 0
+            if isinstance(error, Error):
+                raise NotReady(f"NATS: {error}") from error
+            raise
+
+    async def _arrive(self, message: Msg) -> None:
+        status = _status(message)
+        if status == "":
+            self._asked = max(0, self._asked - 1)
+            self._held.add(message.reply)
+            self._ready.append(message)
+        elif status in _OVER:
+            self._asked = 0
+        else:
+            why = (message.headers or {}).get("Description", "it is not there")
+            self.broken(f"consumer {self._consumer.name} of stream {self._consumer.stream}: {why}")
+        self._arrived.set()
+
+    async def _keep_alive(self) -> None:
+        """Long work: tells the server so before it gives the message to another reader."""
+        while not self.problem:
+            await self._clock.sleep(self._consumer.patience / 3)
+            try:
+                for reply in list(self._held):
+                    await self._link.client.publish(reply, _IN_PROGRESS)
+            except Error:
+                return  # the connection is broken: whoever reads is told
+
+
+def _status(message: Msg) -> str:
+    """Of a message that the server itself has written; empty for one of a publisher."""
+    return "" if message.data else (message.headers or {}).get("Status", "")

@@ -24,7 +24,7 @@ class Publisher:
         """Raises `DefinitionError` and `NotReady`."""
         async with self._connecting:
             if self._wire is None or self._wire.problem:
-                await self.close()
+                await self._drop()
                 self._wire = await connect(
                     self._metadata, self._client_id, clean_session=True, on_message=_nothing, on_lost=_nobody
                 )
@@ -39,6 +39,10 @@ class Publisher:
             return [Unavailable(str(error))] * len(messages)
 
     async def close(self) -> None:
+        async with self._connecting:
+            await self._drop()
+
+    async def _drop(self) -> None:
         wire, self._wire = self._wire, None
         if wire is not None:
             await wire.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -19,6 +20,7 @@ from engine.errors import DefinitionError, NotReady
 
 _CONNECT_TIMEOUT = 10.0  # seconds, for all of the servers
 _API_TIMEOUT = 5.0  # seconds
+_CLOSE_TIMEOUT = 0.5  # seconds
 _PING_EVERY = 10  # seconds: a server that is silent for three of them is gone
 
 
@@ -55,7 +57,10 @@ class Link:
             lane.broken(self.problem)
 
     async def close(self) -> None:
-        await self.client.close()
+        # nats-py waits for the end of a connection whose TLS has failed, which it never hears of.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_TIMEOUT):
+                await self.client.close()
 
 
 class _StrictClient(Client):
@@ -83,11 +88,15 @@ class NatsConnection:
         """
         async with self._connecting:
             if self._link is None or self._link.problem:
-                await self.close()
+                await self._drop()
                 self._link = await self._connect()
             return self._link
 
     async def close(self) -> None:
+        async with self._connecting:
+            await self._drop()
+
+    async def _drop(self) -> None:
         link, self._link = self._link, None
         if link is not None:
             await link.close()
@@ -112,7 +121,7 @@ class NatsConnection:
                 )
                 await link.replies.start()
         except BaseException as error:
-            await client.close()
+            await link.close()
             if isinstance(error, Error | OSError | TimeoutError):
                 raise self._refused(error, link.replies.complaint) from error
             raise

@@ -17,7 +17,7 @@ from bindings.nats.metadata import JetStreamMetadata
 from engine.errors import DefinitionError, JackfieldError, NotReady
 
 _ACK_WAIT = 30.0  # seconds: the server's default
-_NO_STREAM = 10059  # https://github.com/nats-io/nats-server/blob/main/server/errors.json
+_NO_STREAM, _NOT_AS_WANTED = 10059, 10012  # https://github.com/nats-io/nats-server/blob/main/server/errors.json
 _SETTINGS = (
     "deliver_policy",
     "opt_start_seq",
@@ -134,7 +134,7 @@ def _refused(error: Exception, metadata: JetStreamMetadata, topic: str) -> Jackf
         command = f"nats stream add {name} --subjects '{topic}' --defaults"
         what = f"has no stream {name}" if metadata.stream_name else f"has no stream that takes the subject {topic}"
         return NotReady(f"{where} {what}; make one: {command}")
-    if isinstance(error, BadRequestError):
+    if isinstance(error, BadRequestError) or (isinstance(error, APIError) and error.err_code == _NOT_AS_WANTED):
         hint = "make the metadata those of the consumer that is there, or delete it"
         return DefinitionError(f"{where} refuses the consumer of topic {topic}: {error.description}", hint=hint)
     if isinstance(error, ServiceUnavailableError) and error.code is None:

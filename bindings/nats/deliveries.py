@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error
 
 from bindings.contract import Clock
+from bindings.nats.acknowledgements import IN_PROGRESS, acknowledge, status_of
 from bindings.nats.connection import Link
 from bindings.nats.consumer import Consumer
-from bindings.nats.replies import Request
-from engine.errors import EventError, NotReady, Unavailable
+from engine.errors import EventError, NotReady
 
 _EXPIRES = 10.0  # seconds after which the server forgets what it was asked for, and says so
 _GRACE = 3.0  # seconds for it to say so
-_CONFIRM = 5.0  # seconds
-_ACK, _NAK, _IN_PROGRESS = b"+ACK", b"-NAK", b"+WPI"
 _OVER = ("404", "408")  # the statuses of a request that has ended as it should
 
 
@@ -48,7 +47,9 @@ class Deliveries:
         self._keeper = asyncio.get_running_loop().create_task(self._keep_alive())
 
     async def take(self, limit: int) -> Sequence[Msg]:
-        """Waits for at least one; raises `NotReady` when none can come any more."""
+        """Waits for at least one; raises `NotReady` when none can come any more. What came before the connection was
+        lost is still good: it is acknowledged over the next one.
+        """
         while not self._ready:
             if self.problem:
                 raise NotReady(self.problem)
@@ -59,48 +60,29 @@ class Deliveries:
                 async with asyncio.timeout_at(self._until):
                     await self._arrived.wait()
             except TimeoutError:
-                self._asked = 0  # the request was lost: the server was another one meanwhile
+                # Nobody answers for a consumer that is gone, nor while another server takes it over.
+                self.broken(f"consumer {self._consumer.name} of stream {self._consumer.stream} does not answer")
         return [self._ready.popleft() for _ in range(min(limit, len(self._ready)))]
 
-    async def settle(self, done: Sequence[str], back: Sequence[str]) -> None:
-        """Returns when the server has taken all of them: it takes them in their order, so the last one is asked."""
-        if self.problem:
-            raise Unavailable(self.problem)
-        words = [(reply, _NAK) for reply in back] + [(reply, _ACK) for reply in done]
-        if not words:
-            return
-        self._held.difference_update(back, done)
-        *first, (reply, word) = words
-        try:
-            for other, its_word in first:
-                await self._link.client.publish(other, its_word)
-        except Error as error:
-            raise Unavailable(f"NATS: {error}") from error
-        [answer] = await self._link.replies.ask([Request(reply, word)], _CONFIRM)
-        if isinstance(answer, EventError):
-            raise answer
-        if _status(answer):
-            raise Unavailable(f"consumer {self._consumer.name} of stream {self._consumer.stream} is not there")
+    def settled(self, replies: Iterable[str]) -> None:
+        """The server need not be told any more that these are worked on."""
+        self._held.difference_update(replies)
 
-    async def stop(self) -> Sequence[str]:
-        """Gives back what is not settled. Without a connection: what nobody has read, to be given back later."""
+    async def stop(self) -> None:
+        """Gives back what is not settled. Without a connection the server does so by itself, later."""
         self._link.detach(self)
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
         if self.problem:
-            return [message.reply for message in self._ready]
-        held = list(self._held)
-        try:
+            return
+        with contextlib.suppress(Error, EventError):
             await self._subscription.unsubscribe()
-            if held:
+            if self._held:
                 # It makes the server forget the last request. Before version 2.10 it loses sight of a message that it
                 # wants to send and finds nobody for, until `ackWait` is over.
                 await self._link.jetstream.consumer_info(self._consumer.stream, self._consumer.name)
-            await self.settle([], held)
-        except (Error, EventError):
-            return held
-        return []
+            await acknowledge(self._link, [], list(self._held))
 
     def broken(self, reason: str) -> None:
         self.problem = self.problem or reason
@@ -119,7 +101,7 @@ class Deliveries:
             raise
 
     async def _arrive(self, message: Msg) -> None:
-        status = _status(message)
+        status = status_of(message)
         if status == "":
             self._asked = max(0, self._asked - 1)
             self._held.add(message.reply)
@@ -137,11 +119,6 @@ class Deliveries:
             await self._clock.sleep(self._consumer.patience / 3)
             try:
                 for reply in list(self._held):
-                    await self._link.client.publish(reply, _IN_PROGRESS)
+                    await self._link.client.publish(reply, IN_PROGRESS)
             except Error:
                 return  # the connection is broken: whoever reads is told
-
-
-def _status(message: Msg) -> str:
-    """Of a message that the server itself has written; empty for one of a publisher."""
-    return "" if message.data else (message.headers or {}).get("Status", "")

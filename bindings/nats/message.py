@@ -13,7 +13,7 @@ from nats.aio.msg import Msg
 
 from bindings.contract import Publication, Received
 from bindings.nats.replies import Request
-from bindings.structured import EVENTS_TYPE, identity, is_structured
+from bindings.structured import identity
 from engine.errors import Permanent
 from engine.event import Attribute, rfc3339
 
@@ -55,8 +55,6 @@ def received(message: Msg) -> Received:
             metadata[name] = value
     if "content-type" in headers:
         attributes["datacontenttype"] = headers["content-type"][1]
-    elif "datacontenttype" not in attributes and is_structured(message.data):
-        attributes["datacontenttype"] = EVENTS_TYPE
     stream, deliveries, sequence, time = _place(message.reply)
     attributes.setdefault("time", time)
     id = str(attributes.pop("id", "")) or headers.get(_ID.lower(), ("", ""))[1] or f"{stream}:{sequence}"

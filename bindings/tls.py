@@ -25,7 +25,7 @@ class ClientTls:
         authorities = _pem(authorities_name, self.authorities) if self.authorities else None
         try:
             context = ssl.create_default_context(cadata=authorities)
-        except (ssl.SSLError, ValueError) as error:
+        except (ssl.SSLError, TypeError) as error:
             reason = error.reason if isinstance(error, ssl.SSLError) else "it is not ASCII"
             raise DefinitionError(f"{authorities_name} has no certificate that can be used: {reason}") from error
         if self.certificate and self.key:

@@ -36,7 +36,7 @@ def _pubsub(metadata: MqttPubSubMetadata, context: Context) -> PubSub:
     return MqttPubSub(metadata, context)
 
 
-binding = ComponentType(
+component = ComponentType(
     name="bindings.mqtt3",
     summary="Topics of an MQTT broker (3.1.1): read in a session that the broker keeps, acknowledged after the "
     "outputs, published with QoS 1.",
@@ -71,13 +71,13 @@ spec:
 )
 
 alias = replace(
-    binding,
+    component,
     name="bindings.mqtt",
     summary="Another name of bindings.mqtt3, which Dapr understands too.",
-    example=binding.example.replace("bindings.mqtt3", "bindings.mqtt"),
+    example=component.example.replace("bindings.mqtt3", "bindings.mqtt"),
 )
 
-pubsub = ComponentType(
+pubsub_component = ComponentType(
     name="pubsub.mqtt3",
     summary="Topics of an MQTT broker (3.1.1), read in sessions that the broker keeps and published with QoS 1.",
     metadata=MqttPubSubMetadata,

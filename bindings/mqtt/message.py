@@ -14,6 +14,7 @@ from bindings.structured import EVENTS_TYPE, identity
 from engine.errors import Permanent
 from engine.event import Attribute
 
+_LONGEST_TOPIC = 65_535  # bytes
 _LONGEST = LONGEST - 65_600  # room for the topic and the packet id
 
 
@@ -42,6 +43,8 @@ def topic_name(topic: str) -> str:
     """Raises `Permanent` for what no message can be published to (MQTT 3.1.1, 4.7)."""
     if not topic or any(character in topic for character in "+#\0"):
         raise Permanent(f"topic {topic!r} cannot be published to: it is empty, or has one of + and # in it")
+    if len(topic.encode(errors="replace")) > _LONGEST_TOPIC:
+        raise Permanent(f"a topic of more than {_LONGEST_TOPIC:,} bytes cannot be published to")
     return topic
 
 

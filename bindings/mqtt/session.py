@@ -103,7 +103,7 @@ class Session:
         None is acknowledged twice: the broker may have given its packet id to another message meanwhile.
         """
         wire = self._wire
-        if wire is None:
+        if wire is None or wire.problem:
             return
         packet_ids = [one.delivery.packet_id for one in messages if one.wire is wire and self._knows(one)]
         for packet_id in packet_ids:

@@ -57,7 +57,7 @@ class Wire(asyncio.Protocol):
         self._last_id = 0
         self._writable = asyncio.Event()
         self._closed = asyncio.Event()
-        self._paused = False
+        self._pausing: asyncio.Future[None] = loop.create_future()  # done while nothing is read
         self._beat: asyncio.TimerHandle | None = None
         self._transport: asyncio.Transport
 
@@ -105,20 +105,24 @@ class Wire(asyncio.Protocol):
             return
         self._transport.write(b"".join([packets.puback(packet_id) for packet_id in packet_ids]))
         await self._writable.wait()
-        if not self.problem and not self._paused:  # else the answer would wait behind the messages
-            pong = self._ping()
-            await asyncio.wait({pong}, timeout=_TIMEOUT)
-            if not pong.done():
-                raise _late()
+        if self.problem or self._pausing.done():
+            return
+        # While nothing is read, the answer waits behind the messages, and they behind this one's room.
+        done, _ = await asyncio.wait(
+            {self._ping(), self._pausing}, timeout=_TIMEOUT, return_when=asyncio.FIRST_COMPLETED
+        )
+        if not done:
+            raise _late()
 
     def pause(self, paused: bool) -> None:
         """Stops reading, and goes on with it: the broker may send faster than its messages are wanted."""
-        if paused == self._paused or self.problem:
+        if paused == self._pausing.done() or self.problem:
             return
-        self._paused = paused
         if paused:
+            self._pausing.set_result(None)
             self._transport.pause_reading()
         else:
+            self._pausing = asyncio.get_running_loop().create_future()
             self._transport.resume_reading()
 
     async def close(self) -> None:
@@ -167,7 +171,7 @@ class Wire(asyncio.Protocol):
         return pong
 
     def _keep_alive(self) -> None:
-        if self._pongs and not self._paused:
+        if self._pongs and not self._pausing.done():
             self._break("the broker is silent")
             return
         self._ping()

@@ -9,27 +9,27 @@ from typing import Any
 import aiomqtt
 
 from bindings.contract import InputBinding, OutputBinding, PubSub, Received
-from bindings.mqtt import binding, pubsub
+from bindings.mqtt import component, pubsub_component
 from tests.bindings.fakes import context
 
 
 def metadata(url: str, topic: str, **more: Any) -> Any:
-    return binding.metadata.model_validate({"url": url, "topic": topic, "consumerID": f"c-{topic}", **more})
+    return component.metadata.model_validate({"url": url, "topic": topic, "consumerID": f"c-{topic}", **more})
 
 
 def make_input(url: str, topic: str, **more: Any) -> InputBinding:
-    assert binding.input is not None
-    return binding.input(metadata(url, topic, **more), context("orders"))
+    assert component.input is not None
+    return component.input(metadata(url, topic, **more), context("orders"))
 
 
 def make_output(url: str, topic: str, **more: Any) -> OutputBinding:
-    assert binding.output is not None
-    return binding.output(metadata(url, topic, **more), context("orders"))
+    assert component.output is not None
+    return component.output(metadata(url, topic, **more), context("orders"))
 
 
 def make_pubsub(url: str, **more: Any) -> PubSub:
-    assert pubsub.pubsub is not None
-    return pubsub.pubsub(pubsub.metadata.model_validate({"url": url, **more}), context("orders"))
+    assert pubsub_component.pubsub is not None
+    return pubsub_component.pubsub(pubsub_component.metadata.model_validate({"url": url, **more}), context("orders"))
 
 
 @asynccontextmanager
@@ -74,6 +74,11 @@ async def listening(port: int, topic: str) -> AsyncIterator[aiomqtt.Client]:
         yield client
 
 
-async def heard(client: aiomqtt.Client, count: int) -> list[aiomqtt.Message]:
+async def heard(client: aiomqtt.Client, count: int) -> list[bytes]:
     messages = client.messages
-    return [await anext(messages) for _ in range(count)]
+    return [payload(await anext(messages)) for _ in range(count)]
+
+
+def payload(message: aiomqtt.Message) -> bytes:
+    assert isinstance(message.payload, bytes)
+    return message.payload

@@ -28,7 +28,7 @@ class Mosquitto:
             "persistence true",
             f"persistence_location {folder}/",
             "max_queued_messages 0",
-            "max_inflight_messages 0",
+            *([] if "max_inflight" in more else ["max_inflight_messages 0"]),
         ]
         if keys is not None:
             lines += [

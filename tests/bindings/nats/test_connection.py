@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from tests.bindings.topics import publication
 needs_openssl = pytest.mark.skipif(not shutil.which("openssl"), reason="openssl makes the certificates")
 
 
-async def round_trip(url: str, **more: str) -> None:
+async def round_trip(url: str, **more: Any) -> None:
     async with opened(url, **more) as pubsub, reading(pubsub, "orders") as binding:
         assert await pubsub.publish("orders", [publication(b"1")]) == [None]
         assert [one.data for one in await binding.read(1)] == [b"1"]
@@ -31,14 +32,14 @@ async def round_trip(url: str, **more: str) -> None:
     ],
 )
 async def test_login_opens_it_and_a_wrong_one_is_refused_without_showing_it(
-    tmp_path: Path, rule: str, user: str, more: dict[str, str]
+    tmp_path: Path, rule: str, user: str, more: dict[str, Any]
 ) -> None:
     server = Nats(tmp_path, f"authorization {{ {rule} }}")
     server.start()
     address = f"127.0.0.1:{server.port}"
     await add_stream(f"nats://{user or 's3cret@'}{address}", "TOPICS", ["*"])
     await round_trip(f"nats://{user}{address}", **more)
-    wrong = {name: "wr0ng" for name in more}
+    wrong: dict[str, Any] = {name: "wr0ng" for name in more}
     for refused, its in ((f"nats://{user.replace('s3cret', 'wr0ng')}{address}", wrong), (f"nats://{address}", {})):
         with pytest.raises(DefinitionError, match=rf"NATS at nats://{address} refused the login") as caught:
             async with opened(refused, **its):
@@ -63,7 +64,7 @@ async def test_jwt_and_seed_open_it(tmp_path: Path) -> None:
     server = Nats(tmp_path, accounts.configuration)
     server.start()
     address = f"127.0.0.1:{server.port}"
-    login = {"jwt": accounts.jwt, "seedKey": accounts.seed}
+    login: dict[str, Any] = {"jwt": accounts.jwt, "seedKey": accounts.seed}
     async with opened(f"nats://{address}", **login) as pubsub:
         [error] = await pubsub.publish("orders", [publication(b"1")])
         assert "no stream" in str(error)  # the server has let us in
@@ -84,8 +85,8 @@ async def test_seed_that_is_none_is_refused_without_showing_it() -> None:
 async def test_client_certificate_opens_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keys, server = tls_server(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(keys.authority))
-    pem = {"tls_client_cert": keys.certificate.read_text(), "tls_client_key": keys.key.read_text()}
-    paths = {"tls_client_cert": str(keys.certificate), "tls_client_key": str(keys.key)}
+    pem: dict[str, Any] = {"tls_client_cert": keys.certificate.read_text(), "tls_client_key": keys.key.read_text()}
+    paths: dict[str, Any] = {"tls_client_cert": str(keys.certificate), "tls_client_key": str(keys.key)}
     for scheme, files in (("tls", pem), ("nats", paths)):
         async with opened(f"{scheme}://127.0.0.1:{server.port}", **files) as pubsub:
             [error] = await pubsub.publish("orders", [publication(b"1")])
@@ -99,7 +100,7 @@ async def test_client_certificate_opens_it(tmp_path: Path, monkeypatch: pytest.M
 @needs_openssl
 async def test_server_of_an_unknown_authority_is_not_trusted(tmp_path: Path) -> None:
     keys, server = tls_server(tmp_path)
-    paths = {"tls_client_cert": str(keys.certificate), "tls_client_key": str(keys.key)}
+    paths: dict[str, Any] = {"tls_client_cert": str(keys.certificate), "tls_client_key": str(keys.key)}
     with pytest.raises(NotReady, match="CERTIFICATE_VERIFY_FAILED"):
         async with opened(f"tls://127.0.0.1:{server.port}", **paths):
             pass

@@ -31,7 +31,7 @@ def test_consumer_has_a_name_for_its_group_and_topic() -> None:
 
 
 async def test_metadata_are_those_of_the_consumer(url: str, name: str) -> None:
-    more = {
+    more: dict[str, Any] = {
         "durableName": name,
         "ackWait": "10s",
         "maxDeliver": "15",
@@ -84,7 +84,7 @@ async def test_what_the_metadata_do_not_say_stays_as_a_person_has_set_it(url: st
     ],
 )
 async def test_deliver_policy_says_where_a_new_consumer_begins(
-    url: str, name: str, policy: dict[str, str], expected: list[bytes]
+    url: str, name: str, policy: dict[str, Any], expected: list[bytes]
 ) -> None:
     await add_stream(url, name, [f"{name}.*"])
     async with opened(url, **policy) as pubsub:

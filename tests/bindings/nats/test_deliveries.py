@@ -4,6 +4,7 @@ import asyncio
 
 import nats
 import pytest
+from nats.aio.msg import Msg
 
 from bindings.contract import InputBinding, Outcome
 from engine.clock import VirtualClock
@@ -27,7 +28,7 @@ async def test_work_that_takes_long_is_told_to_the_server_before_it_gives_the_me
     observer = await nats.connect(url)
     said: list[bytes] = []
 
-    async def hear(message: nats.aio.msg.Msg) -> None:
+    async def hear(message: Msg) -> None:
         said.append(message.data)
 
     async with opened(url, clock, ackWait="30s") as pubsub, reading(pubsub, topic) as binding:

@@ -14,10 +14,12 @@ from pathlib import Path
 
 from benchmarks.table import row
 from tests.integration.faults import endure
+from tests.integration.mqtt import MqttTopics
+from tests.integration.nats import JetStreamTopics
 from tests.integration.rabbitmq import RabbitMqQueues
 
 EVENTS, RESTARTS, CUTS = 5_000, 2, 5
-BROKERS = {"RabbitMQ": RabbitMqQueues}
+BROKERS = {"RabbitMQ": RabbitMqQueues, "JetStream": JetStreamTopics, "MQTT": MqttTopics}
 
 
 def measure(name: str, folder: Path) -> int:

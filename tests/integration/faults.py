@@ -22,10 +22,10 @@ PIPELINE = """
     kind: Pipeline
     metadata: {{name: copy}}
     spec:
-      input: {{binding: source}}
+      input: {source}
       steps:
         - call: {{app: {{url: {url}}}, batch: {{maxEvents: 50}}}}
-      outputs: [{{binding: target}}]
+      outputs: [{target}]
 """
 
 
@@ -33,6 +33,8 @@ class Broker(Protocol):
     """A server of the tests' own, and two places in it: `source` and `target`."""
 
     port: int
+    source: str  # as the input of a pipeline names it
+    target: str  # as an output names it
 
     def restart(self) -> None: ...  # killed and started again
     def components(self, port: int) -> str: ...  # the two Component documents, for a server at this port
@@ -94,7 +96,10 @@ async def endure(broker: Broker, folder: Path, *, events: int, restarts: int, cu
     disturbed = Disturbed(broker, proxy, events, restarts, cuts)
     try:
         async with serving(disturbed.handle) as url:
-            project.write("copy.yaml", PIPELINE.format(url=url) + broker.components(proxy.port))
+            project.write(
+                "copy.yaml",
+                PIPELINE.format(url=url, source=broker.source, target=broker.target) + broker.components(proxy.port),
+            )
             run = await project.run()
             async with asyncio.timeout(_PATIENCE):
                 await disturbed.over.wait()

@@ -12,6 +12,8 @@ from tests.integration.faults import component
 class RabbitMqQueues(RabbitMq):
     """`source` and `target` are durable queues."""
 
+    source, target = "{binding: source}", "{binding: target}"
+
     def components(self, port: int) -> str:
         host = f"amqp://guest:guest@127.0.0.1:{port}/"
         return "".join(

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import aiomqtt
+
+from tests.bindings.mqtt.project import payload
+from tests.bindings.mqtt.server import Mosquitto
+from tests.integration.faults import component
+
+_IDLE = 0.3  # seconds without a message: the session has no more
+_READER, _AUDITOR = "source-consumer", "auditor"
+
+
+class MqttTopics(Mosquitto):
+    """`source` and `target` are topics. The broker keeps what comes to them in two sessions: that of the pipeline, and
+    one of an auditor.
+
+    It is restarted in order: Mosquitto writes its sessions only when it ends, and every half an hour.
+    """
+
+    source, target = "{binding: source}", "{binding: target}"
+    _found: list[bytes]
+
+    def components(self, port: int) -> str:
+        url = f"tcp://127.0.0.1:{port}"
+        return "".join(
+            component(name, "bindings.mqtt3", {"url": url, "topic": name, "consumerID": name})
+            for name in ("source", "target")
+        )
+
+    async def fill(self, bodies: Sequence[bytes]) -> None:
+        self._found = []
+        await self._drain(_READER, "source")
+        await self._drain(_AUDITOR, "target")
+        async with aiomqtt.Client("127.0.0.1", self.port, max_inflight_messages=1000) as client:
+            for start in range(0, len(bodies), 500):
+                await asyncio.gather(*(client.publish("source", one, qos=1) for one in bodies[start : start + 500]))
+
+    async def waiting(self, place: str) -> int:
+        """The session of the pipeline cannot be looked into while it has it: `take_all` asks it at the end."""
+        if place == "source":
+            return 0
+        self._found += await self._drain(_AUDITOR, place)
+        return len(self._found)
+
+    async def take_all(self, place: str) -> Sequence[bytes]:
+        if place == "source":
+            return await self._drain(_READER, place)
+        await self.waiting(place)
+        return self._found
+
+    async def _drain(self, client_id: str, topic: str) -> list[bytes]:
+        """What the session has; it is made when it is not there."""
+        found: list[bytes] = []
+        async with aiomqtt.Client("127.0.0.1", self.port, identifier=client_id, clean_session=False) as client:
+            await client.subscribe(topic, qos=1)
+            messages = client.messages
+            while True:
+                try:
+                    found.append(payload(await asyncio.wait_for(anext(messages), _IDLE)))
+                except TimeoutError:
+                    return found

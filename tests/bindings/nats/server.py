@@ -10,7 +10,7 @@ from tests.servers import free_ports, require, wait_until_ready
 
 
 class Nats:
-    """Started with `start`, stopped with `kill`; its data stays until the folder is gone. `more`: lines of its
+    """Started with `start`, stopped with `stop` or `kill`; its data stays until the folder is gone. `more`: lines of its
     configuration.
     """
 
@@ -29,6 +29,10 @@ class Nats:
                 [str(self._binary), "--config", str(self._folder / "nats.conf")], stdout=output, stderr=output
             )
         wait_until_ready("nats-server", self._process, lambda: _answers(self.port), self._folder / "output")
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait()
 
     def kill(self) -> None:
         self._process.kill()

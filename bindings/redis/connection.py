@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import string
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -23,6 +24,7 @@ Command: TypeAlias = Sequence[bytes | str | int]
 
 _CONNECTIONS_OF_A_CPU = 10
 _DEFAULT_RETRIES = 3
+_OF_A_NAME = frozenset(string.ascii_letters + string.digits + "-_.")
 # The client makes dicts and texts of the answers to these; they are read as they come, which is several times as quick.
 _AS_THEY_COME = ("XREADGROUP", "XAUTOCLAIM", "XCLAIM", "XPENDING")
 
@@ -135,7 +137,7 @@ class RedisConnection:
         return {
             **tls.options,
             "protocol": 2,
-            "client_name": f"jackfield-{''.join(c for c in self._name if c.isalnum() or c in '-_.')}",
+            "client_name": f"jackfield-{''.join(c for c in self._name if c in _OF_A_NAME)}",
             "socket_connect_timeout": _limit(wanted.dial_timeout),
             "socket_timeout": self._timeout(),
             "max_connections": wanted.pool_size or _CONNECTIONS_OF_A_CPU * (os.cpu_count() or 1),

@@ -29,7 +29,10 @@ _REFUSED = ("WRONGPASS", "NOAUTH", "invalid username-password", "invalid passwor
 def is_passing(error: BaseException) -> bool:
     """Whether the server is not there for this command, and will be again."""
     kinds = (ConnectionError, OSError, BusyLoadingError, ReadOnlyError, OutOfMemoryError, ClusterDownError)
-    return isinstance(error, (*kinds, RedisClusterException)) or str(error).startswith(_PASSING)
+    text = str(error)
+    if isinstance(error, RedisClusterException):
+        return "same key slot" not in text
+    return isinstance(error, kinds) or text.startswith(_PASSING)
 
 
 def refused(error: BaseException) -> bool:

@@ -175,7 +175,8 @@ class RedisSettings(Metadata):
 
     @model_validator(mode="after")
     def _addresses_can_be_read(self) -> RedisSettings:
-        _ = self.addresses
+        if not self.addresses:
+            raise ValueError("redisHost names no server")
         return self
 
     @property

@@ -112,10 +112,10 @@ class RedisTopic:
         tasks = [task for task in (self._reading, self._claiming, *self._upkeep) if task is not None]
         for task in tasks:
             task.cancel()
+        await self._reader.close()  # or a read whose cancellation the client has lost would go on
         await asyncio.gather(*tasks, return_exceptions=True)
         self._reading = self._claiming = None
         self._upkeep = []
-        await self._reader.close()
         if self._life:
             with contextlib.suppress(*FAILURES):  # then it is given back at the next open, or after a while
                 async with asyncio.timeout(_PARTING):
@@ -229,7 +229,7 @@ class RedisTopic:
                     await self._commands.run("XCLAIM", self._topic, self._group, self._consumer, 0, *run, "JUSTID")
 
     def _of_reading(self, error: BaseException) -> JackfieldError:
-        if str(error).startswith("NOGROUP"):
+        if str(error).startswith(("NOGROUP", "UNBLOCKED")):
             return self._reader.of_opening(ConnectionError(f"the group {self._group} of {self._topic} is gone"))
         if "unknown command" in str(error):
             return DefinitionError(f"Redis at {self._reader.shown} is too old for this", hint="use 6.2 or newer")

@@ -90,6 +90,9 @@ class RedisConnection:
         client, self._client = self._client, None
         if client is not None:
             await client.aclose()
+        if isinstance(client, RedisCluster):
+            for node in client.startup_nodes:  # which the client closes in the background, whenever that is
+                await node.disconnect()
         if self._sentinel is not None:
             for sentinel in self._sentinel.sentinels:
                 await sentinel.aclose()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -17,8 +18,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
 
 
 @pytest.fixture
-async def client(server: RedisServer) -> AsyncIterator[Redis]:
-    """Another program; the database is empty."""
+async def client(server: RedisServer) -> AsyncIterator[Any]:
+    """Another program, as `Redis`, whose types leave open whether bytes or texts come; the database is empty."""
     client = Redis(port=server.port)
     await client.flushall()
     yield client

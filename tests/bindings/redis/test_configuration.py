@@ -23,7 +23,7 @@ def make_store(address: str, clock: Any = None, **more: Any) -> ConfigurationSto
 
 class TestRedisConfiguration(ConfigurationConformance):
     @pytest.fixture(autouse=True)
-    def _server(self, server: RedisServer, client: Redis) -> None:
+    def _server(self, server: RedisServer, client: Any) -> None:
         self.address, self.client = server.address, client
 
     async def make(self) -> ConfigurationStore:
@@ -40,7 +40,7 @@ class TestAnotherDatabase(ConfigurationConformance):
     """A number of a database is in the names of its channels."""
 
     @pytest.fixture(autouse=True)
-    async def _server(self, server: RedisServer, client: Redis) -> Any:
+    async def _server(self, server: RedisServer, client: Any) -> Any:
         self.address = server.address
         self.client = Redis(port=server.port, db=3)
         yield
@@ -68,7 +68,7 @@ class TestAnotherDatabase(ConfigurationConformance):
     ],
 )
 async def test_text_is_read_as_dapr_reads_it(
-    server: RedisServer, client: Redis, text: str, setting: Setting | None
+    server: RedisServer, client: Any, text: str, setting: Setting | None
 ) -> None:
     store = make_store(server.address)
     await store.open()
@@ -77,7 +77,7 @@ async def test_text_is_read_as_dapr_reads_it(
     await store.close()
 
 
-async def test_keys_of_other_types_are_left_out(server: RedisServer, client: Redis) -> None:
+async def test_keys_of_other_types_are_left_out(server: RedisServer, client: Any) -> None:
     store = make_store(server.address)
     await store.open()
     await client.hset("hash", "field", "1")
@@ -87,7 +87,7 @@ async def test_keys_of_other_types_are_left_out(server: RedisServer, client: Red
     await store.close()
 
 
-async def test_key_that_expires_comes_out_as_deleted(server: RedisServer, client: Redis) -> None:
+async def test_key_that_expires_comes_out_as_deleted(server: RedisServer, client: Any) -> None:
     store = make_store(server.address)
     await store.open()
     await client.set("a", "1")
@@ -100,7 +100,7 @@ async def test_key_that_expires_comes_out_as_deleted(server: RedisServer, client
 
 @pytest.mark.parametrize(("before", "after"), [("", "Kg$xe"), ("KEA", "KEA"), ("Eg", "Eg$Kxe"), ("Kg$xe", "Kg$xe")])
 async def test_notifications_are_turned_on_and_others_kept(
-    server: RedisServer, client: Redis, before: str, after: str
+    server: RedisServer, client: Any, before: str, after: str
 ) -> None:
     await client.config_set("notify-keyspace-events", before)
     store = make_store(server.address)
@@ -115,7 +115,7 @@ async def test_notifications_are_turned_on_and_others_kept(
 
 
 async def test_server_without_config_is_watched_all_the_same(
-    server: RedisServer, client: Redis, caplog: pytest.LogCaptureFixture
+    server: RedisServer, client: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     await client.config_set("notify-keyspace-events", "Kg$xe")
     await client.acl_setuser(
@@ -132,7 +132,7 @@ async def test_server_without_config_is_watched_all_the_same(
     await client.acl_deluser("app")
 
 
-async def test_what_is_changed_while_the_connection_is_cut_comes_out(server: RedisServer, client: Redis) -> None:
+async def test_what_is_changed_while_the_connection_is_cut_comes_out(server: RedisServer, client: Any) -> None:
     proxy = Proxy(server.port)
     await proxy.start()
     clock = VirtualClock()

@@ -56,7 +56,7 @@ async def test_password_at_a_server_that_wants_none_is_refused(server: RedisServ
         await ping(server.address, redisPassword="s3cret")
 
 
-async def test_user_without_the_permission_is_told_so(server: RedisServer, client: Redis) -> None:
+async def test_user_without_the_permission_is_told_so(server: RedisServer, client: Any) -> None:
     await client.acl_setuser("blind", enabled=True, passwords=["+pw"], commands=["-@all", "+client"])
     with pytest.raises(DefinitionError, match="ping"):
         await ping(server.address, redisUsername="blind", redisPassword="pw")
@@ -91,7 +91,7 @@ async def test_command_is_tried_again_when_its_connection_broke(server: RedisSer
     await proxy.stop()
 
 
-async def test_database_is_the_one_of_the_settings(server: RedisServer, client: Redis) -> None:
+async def test_database_is_the_one_of_the_settings(server: RedisServer, client: Any) -> None:
     one = connection(server.address, redisDB="5")
     await one.open()
     await one.run("SET", "a", "1")
@@ -101,14 +101,14 @@ async def test_database_is_the_one_of_the_settings(server: RedisServer, client: 
     await other.aclose()
 
 
-async def test_connection_is_named_after_its_component(server: RedisServer, client: Redis) -> None:
+async def test_connection_is_named_after_its_component(server: RedisServer, client: Any) -> None:
     one = connection(server.address, name="new orders/grün")
     await one.open()
     assert "jackfield-newordersgrn" in {facts["name"] for facts in await client.client_list()}
     await one.close()
 
 
-async def test_pool_is_as_big_as_it_is_said(server: RedisServer, client: Redis) -> None:
+async def test_pool_is_as_big_as_it_is_said(server: RedisServer, client: Any) -> None:
     one = connection(server.address, name="pool", poolSize="2", poolTimeout="5s")
     await one.open()
     await asyncio.gather(*(one.run("PING") for _ in range(10)))

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from redis.asyncio import Redis
 
 from bindings.contract import Change, EtagMismatch, Item, StateStore
 from bindings.redis import state_component
@@ -24,7 +23,7 @@ def make_state(address: str, **more: Any) -> StateStore:
 
 class TestRedisState(StateConformance):
     @pytest.fixture(autouse=True)
-    def _server(self, server: RedisServer, client: Redis) -> None:
+    def _server(self, server: RedisServer, client: Any) -> None:
         self.address, self.client = server.address, client
 
     async def make(self) -> StateStore:
@@ -38,14 +37,14 @@ class TestRedisState(StateConformance):
 
 
 @pytest.fixture
-async def store(server: RedisServer, client: Redis) -> AsyncIterator[StateStore]:
+async def store(server: RedisServer, client: Any) -> AsyncIterator[StateStore]:
     store = make_state(server.address)
     await store.open()
     yield store
     await store.close()
 
 
-async def dapr_sets(client: Redis, key: str, data: bytes, etag: str = "0", first_write: bool = False) -> int:
+async def dapr_sets(client: Any, key: str, data: bytes, etag: str = "0", first_write: bool = False) -> int:
     """The way of Dapr's script for a key that is a hash or is not there; raises when it is refused."""
     version, mark = await client.hmget(key, "version", "first-write")
     if version is not None and version.decode() != etag and not (mark is None and etag == "0"):
@@ -53,10 +52,10 @@ async def dapr_sets(client: Redis, key: str, data: bytes, etag: str = "0", first
     await client.hset(key, "data", data)
     if first_write:
         await client.hset(key, "first-write", 0)
-    return await client.hincrby(key, "version", 1)
+    return int(await client.hincrby(key, "version", 1))
 
 
-async def test_value_of_dapr_is_read_and_its_etag_counts(store: StateStore, client: Redis) -> None:
+async def test_value_of_dapr_is_read_and_its_etag_counts(store: StateStore, client: Any) -> None:
     await dapr_sets(client, "app||order", b'{"n":1}')
     await dapr_sets(client, "app||order", b'{"n":2}')
     item = (await store.get(["app||order"]))["app||order"]
@@ -67,7 +66,7 @@ async def test_value_of_dapr_is_read_and_its_etag_counts(store: StateStore, clie
     assert await client.hgetall("app||order") == {b"data": b"3", b"version": b"3"}
 
 
-async def test_value_of_ours_is_what_dapr_expects(store: StateStore, client: Redis) -> None:
+async def test_value_of_ours_is_what_dapr_expects(store: StateStore, client: Any) -> None:
     await store.write([Change("app||order", b"1"), Change("app||first", b"1", first_write=True)])
     assert await client.hgetall("app||order") == {b"data": b"1", b"version": b"1"}
     assert await dapr_sets(client, "app||order", b"2", etag="1") == 2
@@ -76,7 +75,7 @@ async def test_value_of_ours_is_what_dapr_expects(store: StateStore, client: Red
         await dapr_sets(client, "app||first", b"2", etag="0", first_write=True)
 
 
-async def test_value_from_before_etags_is_read_and_replaced(store: StateStore, client: Redis) -> None:
+async def test_value_from_before_etags_is_read_and_replaced(store: StateStore, client: Any) -> None:
     await client.set("old", "1")
     assert (await store.get(["old"]))["old"] == Item(b"1", "")
     [first, stale] = await store.write([Change("old", b"2", first_write=True), Change("old", b"2", etag="1")])
@@ -86,7 +85,7 @@ async def test_value_from_before_etags_is_read_and_replaced(store: StateStore, c
     assert (await store.get(["old"]))["old"] == Item(b"2", "1")
 
 
-async def test_hash_of_another_program_is_no_item(store: StateStore, client: Redis) -> None:
+async def test_hash_of_another_program_is_no_item(store: StateStore, client: Any) -> None:
     await client.hset("other", "field", "1")
     assert await store.get(["other"]) == {}
     await client.hset("other", "data", "1")
@@ -95,7 +94,7 @@ async def test_hash_of_another_program_is_no_item(store: StateStore, client: Red
 
 
 @pytest.mark.parametrize("value", [b"1", None])
-async def test_key_of_any_other_type_is_replaced(store: StateStore, client: Redis, value: bytes | None) -> None:
+async def test_key_of_any_other_type_is_replaced(store: StateStore, client: Any, value: bytes | None) -> None:
     await client.rpush("list", "1")
     with pytest.raises(Permanent, match="WRONGTYPE"):
         await store.get(["list"])
@@ -109,7 +108,7 @@ async def test_key_of_any_other_type_is_replaced(store: StateStore, client: Redi
     ("component", "ttl", "left"), [("60", None, 60), ("60", 5, 5), ("-1", None, -1), ("0", None, -1)]
 )
 async def test_time_to_live_of_the_component_is_for_values_without_one(
-    server: RedisServer, client: Redis, component: str, ttl: float | None, left: int
+    server: RedisServer, client: Any, component: str, ttl: float | None, left: int
 ) -> None:
     store = make_state(server.address, ttlInSeconds=component)
     await store.open()
@@ -118,7 +117,7 @@ async def test_time_to_live_of_the_component_is_for_values_without_one(
     await store.close()
 
 
-async def test_scripts_are_sent_again_to_a_server_that_has_lost_them(store: StateStore, client: Redis) -> None:
+async def test_scripts_are_sent_again_to_a_server_that_has_lost_them(store: StateStore, client: Any) -> None:
     changes = [Change(str(number), b"1") for number in range(5)]
     for _ in range(2):
         await client.script_flush()
@@ -128,7 +127,7 @@ async def test_scripts_are_sent_again_to_a_server_that_has_lost_them(store: Stat
     assert (await store.get(["0", "1"])).keys() == {"1"}
 
 
-async def test_server_that_is_full_is_unavailable(store: StateStore, client: Redis) -> None:
+async def test_server_that_is_full_is_unavailable(store: StateStore, client: Any) -> None:
     await client.config_set("maxmemory", 1)
     await client.config_set("maxmemory-policy", "noeviction")
     [error] = await store.write([Change("a", b"1")])

@@ -17,9 +17,10 @@ from tests.integration.faults import endure
 from tests.integration.mqtt import MqttTopics
 from tests.integration.nats import JetStreamTopics
 from tests.integration.rabbitmq import RabbitMqQueues
+from tests.integration.redis import RedisStreams
 
 EVENTS, RESTARTS, CUTS = 5_000, 2, 5
-BROKERS = {"RabbitMQ": RabbitMqQueues, "JetStream": JetStreamTopics, "MQTT": MqttTopics}
+BROKERS = {"RabbitMQ": RabbitMqQueues, "JetStream": JetStreamTopics, "MQTT": MqttTopics, "Redis": RedisStreams}
 
 
 def measure(name: str, folder: Path) -> int:

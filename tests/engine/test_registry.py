@@ -19,7 +19,13 @@ def test_every_installed_type_loads_and_has_the_name_of_its_entry_point() -> Non
         manifest = component_type(name)
         assert isinstance(manifest, ComponentType)
         assert manifest.name == name
-        blocks = (manifest.secret_store, manifest.state_store, manifest.pubsub, manifest.configuration_store)
+        blocks = (
+            manifest.secret_store,
+            manifest.state_store,
+            manifest.pubsub,
+            manifest.configuration_store,
+            manifest.lock,
+        )
         assert manifest.input or manifest.output or any(blocks)
 
 
@@ -30,7 +36,7 @@ def test_type_that_is_not_installed_is_refused_with_a_hint() -> None:
         component_type("cron")
 
 
-@pytest.mark.parametrize("name", ["zzz", "bindings.kafka", "bindings.redis"])
+@pytest.mark.parametrize("name", ["zzz", "bindings.kafka", "bindings.zeebe"])
 def test_type_that_has_only_its_block_in_common_suggests_no_other(name: str) -> None:
     with pytest.raises(DefinitionError, match="`jackfield explain` lists the component types"):
         component_type(name)

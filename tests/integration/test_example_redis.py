@@ -1,0 +1,71 @@
+"""examples/redis, on a server of the tests' own: orders in, invoices and state out."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import pytest
+from redis.asyncio import Redis
+
+from tests.bindings.redis.server import RedisServer
+from tests.integration.apps import free_port
+from tests.integration.project import ROOT, Project
+
+
+@asynccontextmanager
+async def running(project: Project, server: RedisServer) -> AsyncIterator[aiohttp.ClientSession]:
+    """The engine and the app, as the README starts them; a session with the engine."""
+    shutil.copytree(ROOT / "examples/redis/pipelines", project.path / "pipelines", dirs_exist_ok=True)
+    app_port = free_port()
+    for path in (project.path / "pipelines").iterdir():
+        path.write_text(path.read_text().replace("localhost:6379", server.address).replace("8078", str(app_port)))
+    run = await project.run()
+    environment = {**os.environ, "APP_PORT": str(app_port), "DAPR_HTTP_PORT": run.url.rpartition(":")[2]}
+    app = await asyncio.create_subprocess_exec(sys.executable, str(ROOT / "examples/redis/shop.py"), env=environment)
+    try:
+        async with aiohttp.ClientSession(run.url) as session:
+            yield session
+            assert await run.stop() == 0, run.told()
+    finally:
+        app.kill()
+        await app.wait()
+
+
+@pytest.mark.timeout(400)  # it may have to install the server
+async def test_orders_become_invoices_and_state(project: Project, tmp_path_factory: pytest.TempPathFactory) -> None:
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    server.start()
+    client: Any = Redis(port=server.port)
+    orders = [
+        {"customer": "zoe", "article": "tea", "quantity": 2},
+        {"customer": "max", "article": "pot", "quantity": 1},
+        {"customer": "zoe", "article": "gold", "quantity": 1},
+        {"customer": "zoe", "article": "pot", "quantity": 1},
+    ]
+    async with running(project, server) as session:
+        for order in orders:
+            assert (await session.post("/v1.0/publish/shop/orders", json=order)).status == 204
+        async with asyncio.timeout(30):
+            while await client.get("orders-priced") != b"3":
+                pass
+        assert await (await session.get("/v1.0/state/customers/zoe")).json() == 50
+    assert json.loads(await client.get("last-order/zoe"))["article"] == "pot"
+    invoices = [json.loads(fields[b"data"])["data"] for _, fields in await client.xrange("invoices")]
+    assert {(one["customer"], one["total"], one["spent"]) for one in invoices} == {
+        ("zoe", 10, 10),
+        ("max", 40, 40),
+        ("zoe", 40, 50),
+    }
+    assert (await client.hgetall("customers||zoe"))[b"data"] == b"50"
+    assert (await client.xpending("orders", "orders"))["pending"] == 0
+    assert "app shop answered 422" in await project.command("dead-letters", "list")
+    await client.aclose()
+    server.stop()

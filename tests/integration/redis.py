@@ -39,11 +39,11 @@ class RedisStreams(RedisServer):
             return [json.dumps(json.loads(fields[b"data"])["data"]).encode() for _, fields in entries]
 
 
-async def _left(client: Redis) -> list[Any]:
+async def _left(client: Any) -> list[Any]:
     """What nobody has acknowledged: pending, or not given out yet."""
-    pending: Any = await client.xpending_range("source", _READER, "-", "+", 1_000_000)
+    pending = await client.xpending_range("source", _READER, "-", "+", 1_000_000)
     [group] = [one for one in await client.xinfo_groups("source") if one["name"] == _READER.encode()]
-    new: Any = await client.xrange("source", min=f"({group['last-delivered-id'].decode()}")
+    new = await client.xrange("source", min=f"({group['last-delivered-id'].decode()}")
     return [(await client.xrange("source", one["message_id"], one["message_id"]))[0] for one in pending] + new
 
 

@@ -6,7 +6,7 @@ import asyncio
 import os
 import string
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster, Sentinel, SSLConnection
 from redis.asyncio.cluster import ClusterNode
@@ -16,17 +16,16 @@ from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import ConnectionError, ReadOnlyError
 
 from bindings.redis import failure
+from bindings.redis.lane import Command, exchange
 from bindings.redis.settings import RedisSettings
 from bindings.redis.tls import Tls
 from engine.errors import EventError, JackfieldError
 
-Command: TypeAlias = Sequence[bytes | str | int]
-
 _CONNECTIONS_OF_A_CPU = 10
 _DEFAULT_RETRIES = 3
 _OF_A_NAME = frozenset(string.ascii_letters + string.digits + "-_.")
-# The client makes dicts and texts of the answers to these; they are read as they come, which is several times as quick.
-_AS_THEY_COME = ("XREADGROUP", "XAUTOCLAIM", "XCLAIM", "XPENDING")
+# What the client of a cluster would make dicts, texts and truths of, and what all others give as it comes.
+_AS_THEY_COME = ("XREADGROUP", "XAUTOCLAIM", "XCLAIM", "XPENDING", "SET")
 
 
 class RedisConnection:
@@ -55,10 +54,10 @@ class RedisConnection:
         await self.close()
         self._tls = await asyncio.to_thread(Tls, self._settings)
         self._client = client = self._make(self._options(self._tls))
-        for command in _AS_THEY_COME:
-            client.response_callbacks.pop(command, None)
         try:
             if isinstance(client, RedisCluster):
+                for command in _AS_THEY_COME:
+                    client.response_callbacks.pop(command, None)
                 await client.initialize()
             else:
                 await self.run("PING")
@@ -68,23 +67,26 @@ class RedisConnection:
 
     async def run(self, *command: bytes | str | int) -> Any:
         """The answer to a command; raises what redis-py raises (failure.FAILURES)."""
-        try:
-            return await self.client.execute_command(*command)
-        except ReadOnlyError:
-            await self._leave()
-            raise
+        [answer] = await self.run_all([command])
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     async def run_all(self, commands: Sequence[Command]) -> list[Any]:
         """The answers to commands that go out together, each the error that it failed with; raises as `run` does."""
+        client = self.client
         if not commands:
             return []
-        pipeline = self.client.pipeline(transaction=False)
-        for command in commands:
-            pipeline.execute_command(*command)
-        answers = await pipeline.execute(raise_on_error=False)
+        if isinstance(client, RedisCluster):
+            pipeline = client.pipeline(transaction=False)
+            for command in commands:
+                pipeline.execute_command(*command)
+            return list(await pipeline.execute(raise_on_error=False))
+        answers = await exchange(client, commands, self._timeout())
         if any(isinstance(answer, ReadOnlyError) for answer in answers):
-            await self._leave()
-        return list(answers)
+            # The server was made a replica: the name may lead to another one now.
+            await client.connection_pool.disconnect(inuse_connections=False)
+        return answers
 
     async def close(self) -> None:
         client, self._client = self._client, None
@@ -106,11 +108,6 @@ class RedisConnection:
 
     def of_operation(self, error: BaseException) -> EventError:
         return failure.of_operation(error, self.shown)
-
-    async def _leave(self) -> None:
-        """The server was made a replica: the name may lead to another one now."""
-        if isinstance(self._client, Redis):
-            await self._client.connection_pool.disconnect(inuse_connections=False)
 
     def _make(self, options: dict[str, Any]) -> Redis | RedisCluster:
         wanted = self._settings

@@ -5,8 +5,9 @@ from typing import Any
 
 from bindings.contract import Operation, Result
 from bindings.metadata import parse_duration
-from bindings.redis.connection import Command, RedisConnection
+from bindings.redis.connection import RedisConnection
 from bindings.redis.failure import FAILURES
+from bindings.redis.lane import Command
 from bindings.redis.metadata import RedisBindingMetadata
 from engine.errors import EventError, Permanent
 

@@ -9,7 +9,8 @@ from typing import Any
 from redis.asyncio import RedisCluster
 from redis.exceptions import NoScriptError
 
-from bindings.redis.connection import Command, RedisConnection
+from bindings.redis.connection import RedisConnection
+from bindings.redis.lane import Command
 
 
 class Script:

@@ -11,8 +11,9 @@ from typing import Any
 from redis.exceptions import ResponseError
 
 from bindings.contract import Change, Context, EtagMismatch, Item
-from bindings.redis.connection import Command, RedisConnection
+from bindings.redis.connection import RedisConnection
 from bindings.redis.failure import FAILURES
+from bindings.redis.lane import Command
 from bindings.redis.metadata import RedisStateMetadata
 from bindings.redis.scripts import Script
 from engine.errors import EventError, Permanent

@@ -68,7 +68,8 @@ class RedisTopic:
         self._reading: asyncio.Task[None] | None = None
         self._claiming: asyncio.Task[None] | None = None
         self._claim_from = "0-0"
-        self._claim_is_due = asyncio.Event()
+        self._claim_is_due = False
+        self._woken: asyncio.Future[None]  # a read that waits, for a claim that has become due
         self._upkeep: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
@@ -80,7 +81,8 @@ class RedisTopic:
             await self._forget_the_gone()
         except FAILURES as error:
             raise self._of_reading(error) from error
-        self._claim_is_due.set()
+        self._woken = asyncio.get_running_loop().create_future()
+        self._claim_soon()
         if self._interval:
             self._upkeep = [asyncio.create_task(self._remind()), asyncio.create_task(self._keep())]
 
@@ -106,7 +108,7 @@ class RedisTopic:
             raise self._commands.of_operation(error) from error
         if ids:
             self._held.difference_update(ids)
-            self._claim_is_due.set()
+            self._claim_soon()
 
     async def close(self) -> None:
         tasks = [task for task in (self._reading, self._claiming, *self._upkeep) if task is not None]
@@ -133,8 +135,8 @@ class RedisTopic:
 
     async def _fetch(self, limit: int) -> None:
         """Returns when there may be something. A call that is cancelled leaves its tasks to the next one."""
-        if self._claim_is_due.is_set() and self._claiming is None:
-            self._claim_is_due.clear()
+        if self._claim_is_due and self._claiming is None:
+            self._claim_is_due = False
             self._claiming = asyncio.create_task(self._claim(min(limit, self._depth)))
         if self._claiming is not None:
             await asyncio.wait({self._claiming})
@@ -142,11 +144,9 @@ class RedisTopic:
             return task.result()
         if self._reading is None:
             self._reading = asyncio.create_task(self._read_new(min(limit, self._depth)))
-        due = asyncio.create_task(self._claim_is_due.wait())
-        try:
-            await asyncio.wait({self._reading, due}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            due.cancel()
+        if self._woken.done():
+            self._woken = asyncio.get_running_loop().create_future()
+        await asyncio.wait({self._reading, self._woken}, return_when=asyncio.FIRST_COMPLETED)
         if self._reading.done():
             task, self._reading = self._reading, None
             task.result()
@@ -181,7 +181,12 @@ class RedisTopic:
             self._ready.append(message)
         self._claim_from = cursor.decode()
         if self._claim_from != "0-0":
-            self._claim_is_due.set()
+            self._claim_soon()
+
+    def _claim_soon(self) -> None:
+        self._claim_is_due = True
+        if not self._woken.done():
+            self._woken.set_result(None)
 
     # The group and what is pending
 
@@ -216,7 +221,7 @@ class RedisTopic:
     async def _remind(self) -> None:
         while True:
             await self._clock.sleep(self._interval)
-            self._claim_is_due.set()
+            self._claim_soon()
 
     async def _keep(self) -> None:
         """Says that the messages that it holds are worked on. When that fails, the reading says why."""

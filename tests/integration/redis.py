@@ -44,7 +44,8 @@ async def _left(client: Any) -> list[Any]:
     pending = await client.xpending_range("source", _READER, "-", "+", 1_000_000)
     [group] = [one for one in await client.xinfo_groups("source") if one["name"] == _READER.encode()]
     new = await client.xrange("source", min=f"({group['last-delivered-id'].decode()}")
-    return [(await client.xrange("source", one["message_id"], one["message_id"]))[0] for one in pending] + new
+    old = [(await client.xrange("source", one["message_id"], one["message_id"]))[0] for one in pending]
+    return [*old, *new]
 
 
 def _event(number: int, body: bytes) -> bytes:

@@ -11,7 +11,7 @@ from tests.bindings.redis.server import RedisCluster, RedisServer
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    server = RedisServer(tmp_path_factory.mktemp("redis"), 'save ""', durable=False)
     server.start()
     yield server
     server.stop()

@@ -15,7 +15,7 @@ _DURABLE = ("appendonly yes", "appendfsync always", 'save ""')
 
 
 class RedisServer:
-    """Started with `start`, stopped with `stop` or `kill`; what it has confirmed survives both."""
+    """Started with `start`, stopped with `stop` or `kill`; what it has confirmed survives both when it is durable."""
 
     def __init__(
         self, folder: Path, *lines: str, password: str = "", keys: Keys | None = None, durable: bool = True
@@ -95,7 +95,7 @@ class RedisCluster:
         for number, port in enumerate(ports):
             (folder / str(number)).mkdir()
             lines = ("cluster-enabled yes", "cluster-node-timeout 2000", f"cluster-port {port}")
-            self.nodes.append(RedisServer(folder / str(number), *lines))
+            self.nodes.append(RedisServer(folder / str(number), *lines, durable=False))
         self.address = ",".join(node.address for node in self.nodes)
         self._buses = ports
 

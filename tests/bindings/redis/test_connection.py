@@ -39,8 +39,8 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 async def test_password_and_user(locked: RedisServer) -> None:
-    assert await ping(locked.address, redisPassword="s3cret") is True
-    assert await ping(locked.address, redisUsername="app", redisPassword="pw") is True
+    assert await ping(locked.address, redisPassword="s3cret") == b"PONG"
+    assert await ping(locked.address, redisUsername="app", redisPassword="pw") == b"PONG"
 
 
 @pytest.mark.parametrize("login", [{}, {"redisPassword": "wr0ng"}, {"redisUsername": "app", "redisPassword": "wr0ng"}])
@@ -84,9 +84,9 @@ async def test_command_is_tried_again_when_its_connection_broke(server: RedisSer
     await one.open()
     for _ in range(3):
         proxy.cut()
-        assert await one.run("PING") is True
+        assert await one.run("PING") == b"PONG"
         proxy.cut()
-        assert await one.run_all([["PING"], ["PING"]]) == [True, True]
+        assert await one.run_all([["PING"], ["PING"]]) == [b"PONG", b"PONG"]
     await one.close()
     await proxy.stop()
 
@@ -134,7 +134,7 @@ async def test_close_is_allowed_at_any_time_and_it_opens_again(server: RedisServ
         await one.run("PING")
     for _ in range(2):
         await one.open()
-        assert await one.run("PING") is True
+        assert await one.run("PING") == b"PONG"
     await one.close()
     await one.close()
 
@@ -151,7 +151,7 @@ async def test_server_that_was_made_a_replica_is_left(tmp_path: Path, server: Re
     assert isinstance((await one.run_all([["SET", "a", "1"]]))[0], Exception)
     assert await one.run("CLIENT", "ID") > before
     own.say("REPLICAOF", "NO", "ONE")
-    assert await one.run("SET", "a", "1") is True
+    assert await one.run("SET", "a", "1") == b"OK"
     await one.close()
     own.stop()
 
@@ -173,6 +173,7 @@ async def test_sentinels_lead_to_the_master_also_after_a_failover(tmp_path: Path
     await one.run("SET", "a", "1")
     await one.run("WAIT", "1", "5000")
     servers.master.kill()
+    assert servers.sentinel.say("SENTINEL", "FAILOVER", "orders") == b"+OK\r\n"
     async with asyncio.timeout(20):
         while (error := await failure(one, "SET", "b", "1")) is not None:
             assert is_passing(error) or isinstance(error, TimeoutError), error

@@ -43,7 +43,7 @@ async def ping(port: int, **more: Any) -> Any:
 
 
 async def test_server_and_client_show_their_certificates(secure: RedisServer, keys: Keys) -> None:
-    assert await ping(secure.tls_port, caCert=keys.authority.read_text(), **client_pair(keys)) is True
+    assert await ping(secure.tls_port, caCert=keys.authority.read_text(), **client_pair(keys)) == b"PONG"
 
 
 async def test_server_of_an_unknown_authority_is_refused(secure: RedisServer, keys: Keys) -> None:
@@ -52,7 +52,7 @@ async def test_server_of_an_unknown_authority_is_refused(secure: RedisServer, ke
 
 
 async def test_certificate_is_not_checked_when_that_is_said(secure: RedisServer, keys: Keys) -> None:
-    assert await ping(secure.tls_port, insecureSkipTLSVerify="true", **client_pair(keys)) is True
+    assert await ping(secure.tls_port, insecureSkipTLSVerify="true", **client_pair(keys)) == b"PONG"
 
 
 async def test_server_that_wants_a_client_certificate_refuses_without(secure: RedisServer, keys: Keys) -> None:

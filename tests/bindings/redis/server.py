@@ -124,7 +124,7 @@ class RedisSentinel:
     def __init__(self, folder: Path) -> None:
         for name in ("master", "replica", "sentinel"):
             (folder / name).mkdir()
-        self.master = RedisServer(folder / "master")
+        self.master = RedisServer(folder / "master", "repl-diskless-sync-delay 0")
         self.replica = RedisServer(folder / "replica", f"replicaof 127.0.0.1 {self.master.port}")
         self.sentinel = RedisServer(
             folder / "sentinel",

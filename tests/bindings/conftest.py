@@ -2,5 +2,5 @@ from __future__ import annotations
 
 import pytest
 
-for _suite in ():
-    pytest.register_assert_rewrite(f"tests.bindings.{_suite}")
+_SUITES = ("configurations", "conformance", "locks", "states", "topics")
+pytest.register_assert_rewrite(*(f"tests.bindings.{suite}" for suite in _SUITES))

@@ -11,15 +11,15 @@ from bindings.manifest import ComponentType
 
 
 def _input(metadata: LocalStorageMetadata, context: Context) -> InputBinding:
-    from bindings.localstorage.input import LocalStorageInput
+    from bindings.localstorage.input import make_input
 
-    return LocalStorageInput(metadata, context)
+    return make_input(metadata, context)
 
 
 async def _peek(metadata: LocalStorageMetadata, context: Context, limit: int) -> Sequence[Received]:
-    from bindings.localstorage.input import LocalStorageInput
+    from bindings.localstorage.input import peek
 
-    return await LocalStorageInput(metadata, context).peek(limit)
+    return await peek(metadata, context, limit)
 
 
 def _place(metadata: LocalStorageMetadata, name: str) -> str | None:

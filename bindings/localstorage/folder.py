@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from bindings.objects import Page
 from engine.errors import NotReady
 
 _log = logging.getLogger("jackfield.localstorage")
@@ -19,22 +20,21 @@ _UNFINISHED = (".part", ".tmp")
 class File(NamedTuple):
     """One version of a file; they sort as they are given out."""
 
-    modified: int  # nanoseconds since the epoch
-    path: str  # relative to the root, with `/` between folders
+    modified_ns: int  # since the epoch
+    key: str  # the path relative to the root, with `/` between folders
     size: int
 
     @classmethod
-    def of(cls, path: str, status: os.stat_result) -> File:
-        return cls(status.st_mtime_ns, path, status.st_size)
+    def of(cls, key: str, status: os.stat_result) -> File:
+        return cls(status.st_mtime_ns, key, status.st_size)
 
     @property
     def etag(self) -> str:
-        return f"{self.modified}-{self.size}"
+        return f"{self.modified_ns}-{self.size}"
 
-
-class Look(NamedTuple):
-    at_rest: list[File]  # the oldest first
-    gone: list[str]  # paths of marks whose files are no longer there
+    @property
+    def modified(self) -> float:
+        return self.modified_ns / 1e9
 
 
 class Folder:
@@ -47,8 +47,8 @@ class Folder:
         self._since: dict[File, float] = {}
         self._closed: set[str] = set()
 
-    def look(self, now: float, marks: Mapping[str, str]) -> Look:
-        """Which files that are not marked came to rest, and which marks have no file any more.
+    def look(self, now: float) -> Page[File]:
+        """The files that came to rest, the oldest first.
 
         Raises `NotReady` when the root cannot be read; a folder below it that cannot is left out, and said once.
         """
@@ -58,13 +58,10 @@ class Folder:
         at_rest = []
         for file in files:
             since = self._since[file] = min(before.get(file, now), now)  # the clock may have been set back
-            if file in before and now - since >= self._settle_time and marks.get(file.path) != file.etag:
+            if file in before and now - since >= self._settle_time:
                 at_rest.append(file)
         self._report(closed)
-        # The files of a folder that cannot be read now are not gone: without their marks they would all come again.
-        paths = {file.path for file in files}
-        gone = [path for path in marks if path not in paths and not path.startswith(tuple(closed))]
-        return Look(at_rest, gone)
+        return Page(at_rest, {file.key for file in files}, closed=tuple(closed))
 
     def _files(self, closed: set[str]) -> Iterator[File]:
         folders = [""]

@@ -3,19 +3,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from mimetypes import MimeTypes
 from pathlib import Path
-from typing import Literal
 
-from bindings.contract import Context, Outcome, Received, Settled
+from bindings.contract import Clock, Context, Received
 from bindings.localstorage.folder import File, Folder
 from bindings.localstorage.metadata import LocalStorageMetadata
 from bindings.localstorage.path import open_root
-from bindings.localstorage.pattern import compile_pattern
 from bindings.localstorage.references import unwatch, watch
+from bindings.objects import Fetched, Habits, ObjectInput, Page, waiting
+from bindings.pattern import compile_pattern
 from engine.event import Attribute
 
 _log = logging.getLogger("jackfield.localstorage")
@@ -23,153 +22,99 @@ _types = MimeTypes()  # those of Python, which are the same on every machine
 _LAST_SECOND = 253_402_300_799  # of the year 9999, the last that RFC 3339 can write
 
 
-class LocalStorageInput:
-    """New and changed files as events. Which versions are finished is marked in the store, so that all others are
-    given out again."""
+def make_input(metadata: LocalStorageMetadata, context: Context) -> ObjectInput[File]:
+    """New and changed files as events."""
+    habits = Habits(_scope(context), metadata.poll_interval, metadata.max_inline_size)
+    return ObjectInput(LocalFolder(metadata, context.clock), habits, context)
 
-    redelivery: Literal["native", "store", "none"] = "native"
 
-    def __init__(self, metadata: LocalStorageMetadata, context: Context) -> None:
+async def peek(metadata: LocalStorageMetadata, context: Context, limit: int) -> Sequence[Received]:
+    """What waits, of an input that is not open; a file that is still being written may be among it."""
+    folder = LocalFolder(metadata.model_copy(update={"settle_time": 0.0}), context.clock)
+    if not await asyncio.to_thread(folder.exists):
+        return []
+    await folder.page(None)  # what is seen a second time is at rest
+    return await waiting(folder, await context.store.marks(_scope(context)), limit)
+
+
+def _scope(context: Context) -> str:
+    return f"localstorage/{context.name}"
+
+
+class LocalFolder:
+    """The folder as a place of objects, all on one page."""
+
+    def __init__(self, metadata: LocalStorageMetadata, clock: Clock) -> None:
         self._metadata = metadata
-        self._clock = context.clock
-        self._store = context.store
-        self._scope = f"localstorage/{context.name}"
-        self._marks: dict[str, str] = {}  # path -> etag of the version that needs no attention
-        self._in_flight: set[str] = set()  # paths; two versions of a file are never out at once
-        self._ready: deque[File] = deque()
-        self._released = asyncio.Event()
-        self._look_took = 0.0
+        self._clock = clock
         self._is_watching = False
+        self._use(Path(metadata.root_path))
 
     async def open(self) -> None:
-        self._root = await asyncio.to_thread(open_root, self._metadata.root_path)
-        self._folder = Folder(self._root, compile_pattern(self._metadata.pattern), self._metadata.settle_time)
-        self._marks = await self._store.marks(self._scope)
+        self._use(await asyncio.to_thread(open_root, self._metadata.root_path))
         if not self._is_watching:
             watch(self._root)
             self._is_watching = True
-        self._in_flight.clear()  # what a former life gave out and did not settle is given out again
-        self._ready.clear()
-        await self._look()
 
-    async def read(self, limit: int) -> Sequence[Received]:
-        while True:
-            while self._ready:
-                if received := await self._take(limit):
-                    return received
-            await self._pause()
-            if not self._ready:
-                await self._look()
+    async def page(self, start: str | None) -> Page[File]:
+        return await asyncio.to_thread(self._folder.look, self._clock.now())
 
-    async def settle(self, settled: Sequence[Settled]) -> None:
-        released = [one.received.handle for one in settled if one.outcome is Outcome.RELEASED]
-        finished = [one for one in settled if one.outcome is not Outcome.RELEASED]
-        marks = {one.received.handle.path: one.received.handle.etag for one in finished}
-        if self._metadata.on_done == "delete":
-            done = [one.received.handle for one in finished if one.outcome is Outcome.DONE]
-            for path in await asyncio.to_thread(self._delete, done):
-                del marks[path]
-        await self._store.set_marks(self._scope, marks)
-        self._marks.update(marks)
-        self._in_flight.difference_update(one.received.handle.path for one in settled)
-        self._ready.extendleft(reversed(released))
-        if released:
-            self._released.set()
+    async def fetch(self, versions: Sequence[File]) -> Fetched[File]:
+        return await asyncio.to_thread(self._fetch, versions)
 
-    async def peek(self, limit: int) -> Sequence[Received]:
-        """What waits, of an input that is not open; a file that is still being written may be among it."""
-        return await asyncio.to_thread(self._peek, limit, await self._store.marks(self._scope))
-
-    def _peek(self, limit: int, marks: Mapping[str, str]) -> list[Received]:
-        self._root = Path(self._metadata.root_path).resolve()
-        if not self._root.is_dir():
-            return []
-        folder, now = Folder(self._root, compile_pattern(self._metadata.pattern), 0.0), self._clock.now()
-        folder.look(now, marks)  # what is seen a second time is at rest
-        return self._receive_all(folder.look(now, marks).at_rest[:limit])
+    async def finish(self, versions: Sequence[File]) -> Sequence[File]:
+        return await asyncio.to_thread(self._delete, versions) if self._metadata.on_done == "delete" else ()
 
     async def close(self) -> None:
         if self._is_watching:
             unwatch(self._root)
             self._is_watching = False
 
-    async def _look(self) -> None:
-        loop = asyncio.get_running_loop()
-        start = loop.time()  # the clock may be set meanwhile
-        look = await asyncio.to_thread(self._folder.look, self._clock.now(), dict(self._marks))
-        self._look_took = loop.time() - start
-        self._ready.extend(look.at_rest)
-        if look.gone:
-            await self._store.drop_marks(self._scope, look.gone)
-            for path in look.gone:
-                self._marks.pop(path, None)
+    def exists(self) -> bool:
+        """For who looks at it without opening it, which would make it."""
+        self._use(self._root.resolve())
+        return self._root.is_dir()
 
-    async def _pause(self) -> None:
-        """Until it is time for the next look, or a file was given back."""
-        # However big the folder is, four fifths of the time are left to others.
-        pause = max(self._metadata.poll_interval, 4 * self._look_took)
-        self._released.clear()
-        waits = [
-            asyncio.ensure_future(self._clock.sleep(pause)),
-            asyncio.ensure_future(self._released.wait()),
-        ]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
+    def _use(self, root: Path) -> None:
+        self._root = root
+        self._folder = Folder(root, compile_pattern(self._metadata.pattern), self._metadata.settle_time)
 
-    async def _take(self, limit: int) -> Sequence[Received]:
-        files: list[File] = []
-        while self._ready and len(files) < limit:
-            file = self._ready.popleft()
-            if file.path not in self._in_flight and self._marks.get(file.path) != file.etag:
-                self._in_flight.add(file.path)
-                files.append(file)
-        received: list[Received] = []
-        try:
-            received = await asyncio.to_thread(self._receive_all, files)
-        except asyncio.CancelledError:
-            self._ready.extendleft(reversed(files))
-            raise
-        finally:
-            self._in_flight -= {file.path for file in files} - {one.handle.path for one in received}
-        return received
-
-    def _receive_all(self, files: Sequence[File]) -> list[Received]:
-        return [received for file in files if (received := self._receive(file))]
-
-    def _receive(self, file: File) -> Received | None:
-        """None for a file that went or changed since it was seen (the next look finds it), or cannot be read."""
-        try:
-            file.path.encode()
-            with open(self._root / file.path, "rb", opener=_open_file) as opened:
-                data = opened.read(file.size + 1) if file.size <= self._metadata.max_inline_size else None
-                if File.of(file.path, os.fstat(opened.fileno())) != file:
-                    return None
-        except FileNotFoundError:
-            return None
-        except (OSError, UnicodeEncodeError) as error:
-            _log.warning("%r is left out until it changes: %s", f"{self._root}/{file.path}", error)
-            self._marks[file.path] = file.etag
-            return None
-        return _message(self._root / file.path, file, data)
-
-    def _delete(self, files: Sequence[File]) -> list[str]:
-        """Paths that need no mark: the file is gone, or changed and thereby new."""
-        paths = []
+    def _fetch(self, files: Sequence[File]) -> Fetched[File]:
+        received, unreadable = [], []
         for file in files:
-            path = self._root / file.path
             try:
-                if File.of(file.path, path.stat(follow_symlinks=False)) == file:
+                received += self._receive(file)
+            except (OSError, UnicodeEncodeError) as error:
+                _log.warning("%r is left out until it changes: %s", f"{self._root}/{file.key}", error)
+                unreadable.append(file)
+        return Fetched(received, unreadable)
+
+    def _receive(self, file: File) -> list[Received]:
+        """Nothing for a file that went or changed since it was seen."""
+        file.key.encode()
+        path = self._root / file.key
+        try:
+            with open(path, "rb", opener=_open_file) as opened:
+                data = opened.read(file.size + 1) if file.size <= self._metadata.max_inline_size else None
+                return [_message(path, file, data)] if File.of(file.key, os.fstat(opened.fileno())) == file else []
+        except FileNotFoundError:
+            return []
+
+    def _delete(self, files: Sequence[File]) -> list[File]:
+        """Those that need no mark: the file is gone, or changed and thereby new."""
+        gone = []
+        for file in files:
+            path = self._root / file.key
+            try:
+                if File.of(file.key, path.stat(follow_symlinks=False)) == file:
                     path.unlink()
             except FileNotFoundError:
                 pass
             except OSError as error:
                 _log.warning("%s is done, but cannot be deleted: %s", path, error)
                 continue
-            paths.append(file.path)
-        return paths
+            gone.append(file)
+        return gone
 
 
 def _open_file(path: str, flags: int) -> int:
@@ -180,29 +125,32 @@ def _open_file(path: str, flags: int) -> int:
 def _message(path: Path, file: File, data: bytes | None) -> Received:
     modified = _timestamp(file.modified)
     attributes: dict[str, Attribute] = {
-        "subject": file.path,
+        "subject": file.key,
         "time": modified,
-        "datacontenttype": _content_type(file.path),
+        "datacontenttype": _content_type(file.key),
     }
     if data is None:
         # https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/dataref.md
         attributes["dataref"] = path.as_uri()
     metadata = {
-        "key": file.path,
+        "key": file.key,
         "fileName": path.name,
         "path": str(path),
         "size": str(file.size),
         "etag": file.etag,
         "modified": modified,
     }
-    return Received(f"{file.path}@{file.etag}", data, attributes, metadata, handle=file)
+    return Received(f"{file.key}@{file.etag}", data, attributes, metadata, handle=file)
 
 
-def _content_type(path: str) -> str:
-    content_type, encoding = _types.guess_type(path)
+def _content_type(key: str) -> str:
+    content_type, encoding = _types.guess_type(key)
     return content_type if content_type and not encoding else "application/octet-stream"
 
 
-def _timestamp(nanoseconds: int) -> str:
-    seconds = min(max(nanoseconds / 1e9, 0), _LAST_SECOND)
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _timestamp(seconds: float) -> str:
+    return (
+        datetime.fromtimestamp(min(max(seconds, 0), _LAST_SECOND), UTC)
+        .isoformat(timespec="milliseconds")
+        .replace("+00:00", "Z")
+    )

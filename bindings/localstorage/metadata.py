@@ -4,8 +4,8 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from bindings.localstorage.pattern import compile_pattern
 from bindings.metadata import BindingMetadata, Duration, Flag, PositiveDuration, Size, Text
+from bindings.pattern import compile_pattern
 
 
 class LocalStorageMetadata(BindingMetadata):

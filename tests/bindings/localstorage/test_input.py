@@ -5,7 +5,7 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,9 @@ import pytest
 
 from bindings.contract import InputBinding, Outcome, Received, Settled
 from bindings.localstorage import component
-from bindings.localstorage.folder import Folder, Look
+from bindings.localstorage.folder import File, Folder
 from bindings.localstorage.metadata import LocalStorageMetadata
+from bindings.objects import Page
 from engine.clock import SystemClock, VirtualClock
 from engine.errors import NotReady
 from engine.testing.memory_store import MemoryStore
@@ -217,10 +218,10 @@ async def test_look_in_which_the_clock_was_set_does_not_put_off_the_next_one(
     desk = Desk(tmp_path)
     look = Folder.look
 
-    def slow_look(folder: Folder, now: float, marks: Mapping[str, str]) -> Look:
+    def slow_look(folder: Folder, now: float) -> Page[File]:
         if not desk.root.joinpath("a.txt").exists():
             desk.clock.set(3600)
-        return look(folder, now, marks)
+        return look(folder, now)
 
     monkeypatch.setattr(Folder, "look", slow_look)
     async with desk.opened() as binding:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bindings.contract import Operation, Result
-from bindings.localstorage.input import LocalStorageInput
+from bindings.contract import InputBinding, Operation, Result
+from bindings.localstorage.input import make_input
 from bindings.localstorage.metadata import LocalStorageMetadata
 from bindings.localstorage.output import LocalStorageOutput
 from bindings.localstorage.references import file_of
@@ -14,8 +14,8 @@ from engine.event import Event
 from tests.bindings.fakes import context
 
 
-def reading(folder: Path) -> LocalStorageInput:
-    return LocalStorageInput(LocalStorageMetadata(root_path=str(folder)), context("inbox"))
+def reading(folder: Path) -> InputBinding:
+    return make_input(LocalStorageMetadata(root_path=str(folder)), context("inbox"))
 
 
 async def copied(target: Path, reference: str) -> Result | Exception:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bindings.localstorage.pattern import compile_pattern
+from bindings.pattern import compile_pattern
 
 
 @pytest.mark.parametrize(

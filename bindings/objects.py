@@ -10,11 +10,15 @@ import asyncio
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from mimetypes import MimeTypes
 from typing import Generic, Literal, Protocol, TypeVar
 
 from bindings.contract import Context, Outcome, Received, Settled
 
+BYTES_TYPE = "application/octet-stream"
+_UNKNOWN = (BYTES_TYPE, "binary/octet-stream")
 _BYTES_AT_ONCE = 32 * 2**20
+_types = MimeTypes()  # those of Python, which are the same on every machine
 
 
 class Version(Protocol):
@@ -223,6 +227,14 @@ class ObjectInput(Generic[V]):
                 chosen.append(version)
                 size += version.size if version.size <= self._habits.max_inline_size else 0
         return chosen
+
+
+def content_type_of(key: str, said: str = "") -> str:
+    """`said` is what the place says; where that says nothing, the end of the key decides."""
+    if said and said not in _UNKNOWN:
+        return said
+    guessed, encoding = _types.guess_type(key)
+    return guessed if guessed and not encoding else BYTES_TYPE
 
 
 @dataclass(slots=True)

@@ -68,14 +68,6 @@ class AwsMetadata(Metadata):
             )
         return arn
 
-    @field_validator("endpoint")
-    @classmethod
-    def _endpoint_has_a_host(cls, endpoint: str | None) -> str | None:
-        _, scheme, host = (endpoint or "x://x").rpartition("://")
-        if scheme and not host.strip("/"):
-            raise ValueError("write it like http://localhost:4566")
-        return endpoint
-
     @model_validator(mode="after")
     def _key_is_whole(self) -> AwsMetadata:
         if bool(self.access_key) != bool(self.secret_key):

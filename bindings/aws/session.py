@@ -26,6 +26,7 @@ from botocore.credentials import (
     CredentialResolver,
     DeferredRefreshableCredentials,
 )
+from botocore.loaders import create_loader
 from botocore.session import Session, get_session
 
 from bindings.aws.metadata import AwsMetadata
@@ -37,6 +38,7 @@ T = TypeVar("T")
 FAILURES = (aws.BotoCoreError, aws.ClientError)
 """All that a call can raise."""
 
+_MODELS = create_loader()  # reads what a service is from large files: once for all components
 _CONNECT_TIMEOUT = 5  # seconds
 _READ_TIMEOUT = 40  # seconds: longer than the longest long poll, which is 20
 
@@ -53,7 +55,7 @@ _THROTTLED = {
     *("ProvisionedThroughputExceededException", "LimitExceededException", "TransactionInProgressException"),
     *("KMSThrottlingException", "KmsThrottled", "EC2ThrottledException"),
 }
-_SLOW = {"RequestTimeout", "RequestTimeoutException"}
+_AGAIN = {"RequestTimeout", "RequestTimeoutException", "ConditionalRequestConflict", "OperationAborted"}
 _LOGIN = {
     *("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidClientTokenId", "UnrecognizedClientException"),
     *("AuthFailure", "IncompleteSignature", "IncompleteSignatureException", "MissingAuthenticationToken"),
@@ -139,9 +141,9 @@ def failure(error: Exception, doing: str) -> EventError:
 
 def answered(code: str, message: str, status: int) -> EventError:
     """What an error code means: of a whole answer, or of one entry of a batch, whose status is 400 if none is said."""
-    if code in _THROTTLED:
+    if code in _THROTTLED or code in _LOGIN:  # a login says nothing about the event
         return Unavailable(message, status=status)
-    if code in _SLOW:
+    if code in _AGAIN:
         return Retryable(message, status=status)
     return of_status(status, message)
 
@@ -185,6 +187,7 @@ def _status(error: aws.ClientError) -> int:
 
 def _session(metadata: AwsMetadata) -> boto3.Session:
     core = get_session()
+    core.register_component("data_loader", _MODELS)
     if metadata.access_key and metadata.secret_key:
         token = metadata.session_token.get_secret_value() if metadata.session_token else None
         core.set_credentials(metadata.access_key, metadata.secret_key.get_secret_value(), token)

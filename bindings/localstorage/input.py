@@ -5,7 +5,6 @@ import logging
 import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from mimetypes import MimeTypes
 from pathlib import Path
 
 from bindings.contract import Clock, Context, Received
@@ -13,12 +12,11 @@ from bindings.localstorage.folder import File, Folder
 from bindings.localstorage.metadata import LocalStorageMetadata
 from bindings.localstorage.path import open_root
 from bindings.localstorage.references import unwatch, watch
-from bindings.objects import Fetched, Habits, ObjectInput, Page, waiting
+from bindings.objects import Fetched, Habits, ObjectInput, Page, content_type_of, waiting
 from bindings.pattern import compile_pattern
 from engine.event import Attribute
 
 _log = logging.getLogger("jackfield.localstorage")
-_types = MimeTypes()  # those of Python, which are the same on every machine
 _LAST_SECOND = 253_402_300_799  # of the year 9999, the last that RFC 3339 can write
 
 
@@ -127,7 +125,7 @@ def _message(path: Path, file: File, data: bytes | None) -> Received:
     attributes: dict[str, Attribute] = {
         "subject": file.key,
         "time": modified,
-        "datacontenttype": _content_type(file.key),
+        "datacontenttype": content_type_of(file.key),
     }
     if data is None:
         # https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/dataref.md
@@ -141,11 +139,6 @@ def _message(path: Path, file: File, data: bytes | None) -> Received:
         "modified": modified,
     }
     return Received(f"{file.key}@{file.etag}", data, attributes, metadata, handle=file)
-
-
-def _content_type(key: str) -> str:
-    content_type, encoding = _types.guess_type(key)
-    return content_type if content_type and not encoding else "application/octet-stream"
 
 
 def _timestamp(seconds: float) -> str:

@@ -15,9 +15,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Any, ParamSpec, TypeVar
 
 import boto3
+import urllib3
 from botocore import exceptions as aws
 from botocore.config import Config
 from botocore.credentials import (
@@ -28,6 +30,8 @@ from botocore.credentials import (
 )
 from botocore.loaders import create_loader
 from botocore.session import Session, get_session
+from botocore.utils import parse_timestamp
+from urllib3.exceptions import InsecureRequestWarning
 
 from bindings.aws.metadata import AwsMetadata
 from engine.errors import DefinitionError, EventError, NotReady, Permanent, Retryable, TimedOut, Unavailable, of_status
@@ -110,6 +114,8 @@ class AwsSession:
     def _client(self, service: str, verify: bool | None, endpoint: str | None, config: dict[str, Any]) -> Any:
         if self._session is None:
             self._session = _session(self._metadata)
+        if verify is False:
+            urllib3.disable_warnings(InsecureRequestWarning)  # it is wanted so, and would be said of every request
         client = self._session.client(  # type: ignore[call-overload] # which knows the services by their literal names
             service,
             endpoint_url=endpoint,
@@ -188,6 +194,7 @@ def _status(error: aws.ClientError) -> int:
 def _session(metadata: AwsMetadata) -> boto3.Session:
     core = get_session()
     core.register_component("data_loader", _MODELS)
+    core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_instant)
     if metadata.access_key and metadata.secret_key:
         token = metadata.session_token.get_secret_value() if metadata.session_token else None
         core.set_credentials(metadata.access_key, metadata.secret_key.get_secret_value(), token)
@@ -195,6 +202,14 @@ def _session(metadata: AwsMetadata) -> boto3.Session:
         role = _AssumedRole(core, metadata, metadata.assume_role_arn)
         core.register_component("credential_provider", CredentialResolver([role]))
     return boto3.Session(botocore_session=core, region_name=metadata.region_name)
+
+
+def _instant(value: Any) -> datetime:
+    """Most are as in RFC 3339, for which botocore needs as long as for all the rest of a listing."""
+    try:
+        return datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return parse_timestamp(value)
 
 
 class _AssumedRole(CredentialProvider):

@@ -13,6 +13,7 @@ from bindings.aws.s3.metadata import S3Metadata
 from bindings.aws.session import FAILURES, error_code, failure
 from bindings.contract import Context, Received
 from bindings.objects import BYTES_TYPE, Fetched, Habits, ObjectInput, Page, content_type_of, waiting
+from bindings.pattern import compile_pattern
 from engine.errors import Permanent
 from engine.event import Attribute, rfc3339
 
@@ -69,6 +70,7 @@ class S3Place:
     def __init__(self, metadata: S3Metadata) -> None:
         self._metadata = metadata
         self._bucket = Bucket(metadata)
+        self._pattern = compile_pattern(metadata.pattern)
 
     async def open(self) -> None:
         await self._bucket.open(lists=True)
@@ -89,7 +91,7 @@ class S3Place:
             for one in listed.get("Contents", ())
         ]
         return Page(
-            [one for one in objects if self._metadata.is_taken(one.key)],
+            [one for one in objects if self.takes(one.key)],
             {one.key for one in objects},
             objects[-1].key if listed["IsTruncated"] else None,
         )
@@ -109,6 +111,13 @@ class S3Place:
 
     async def close(self) -> None:
         self._bucket.close()
+
+    def takes(self, key: str) -> bool:
+        """Whether the object of a key below the prefix becomes an event."""
+        target = self._metadata.move_to
+        if key.endswith("/") or (target and key.startswith(target)):
+            return False
+        return self._pattern.fullmatch(key) is not None
 
     async def _fetch(self, version: S3Object) -> Received | S3Object | None:
         """The version itself when it cannot be read, None when it went or changed since it was listed."""

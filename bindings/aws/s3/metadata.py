@@ -102,11 +102,6 @@ class S3Metadata(AwsMetadata, BindingMetadata):
             return self.endpoint or None
         return f"{'http' if self.disable_ssl else 'https'}://{self.endpoint}"
 
-    def is_taken(self, key: str) -> bool:
-        """Whether the object of a key below the prefix becomes an event."""
-        ours = not key.endswith("/") and not (self.move_to and key.startswith(self.move_to))
-        return ours and compile_pattern(self.pattern).fullmatch(key) is not None
-
     def moved(self, key: str) -> str:
         return f"{self.move_to}{key.removeprefix(self.prefix)}"
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from botocore import exceptions as aws
 
 from bindings.aws.metadata import AwsMetadata
-from bindings.aws.session import FAILURES, AwsSession, answered, error_code, failure, refusal
+from bindings.aws.session import FAILURES, AwsSession, _instant, answered, error_code, failure, refusal
 from engine.errors import DefinitionError, NotReady, Permanent, Retryable, TimedOut, Unavailable
 from tests.bindings.aws.server import Moto
 
@@ -158,6 +159,18 @@ def test_meaning_for_a_whole_component(error: Exception, kind: type[Exception], 
     assert type(meaning) is kind
     assert str(meaning).startswith("bucket b: ")
     assert said in str(meaning)
+
+
+@pytest.mark.parametrize(
+    ("written", "instant"),
+    [
+        ("2026-11-24T08:00:00.250Z", datetime(2026, 11, 24, 8, 0, 0, 250_000, UTC)),
+        ("Tue, 24 Nov 2026 08:00:00 GMT", datetime(2026, 11, 24, 8, tzinfo=UTC)),
+        (1795507200, datetime(2026, 11, 24, 8, tzinfo=UTC)),
+    ],
+)
+def test_instants_of_every_kind_are_understood(written: Any, instant: datetime) -> None:
+    assert _instant(written) == instant
 
 
 def test_entry_of_a_batch_has_a_meaning_of_its_own() -> None:

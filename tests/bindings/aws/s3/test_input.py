@@ -11,6 +11,8 @@ import pytest
 
 from bindings.aws.s3 import component
 from bindings.aws.s3 import input as s3_input
+from bindings.aws.s3.input import S3Place
+from bindings.aws.s3.metadata import S3Metadata
 from bindings.contract import InputBinding, Outcome, Received
 from engine.errors import DefinitionError, NotReady
 from tests.bindings.aws.s3.bucket import Bucket
@@ -133,6 +135,21 @@ async def test_only_objects_of_prefix_and_pattern_are_taken(bucket: Bucket) -> N
     async with bucket.reading(prefix="in/", pattern="*.jpg") as binding:
         received = await read(binding, 2)
     assert [one.metadata["key"] for one in received] == ["in/a.jpg", "in/deep/c.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        ({}, ["a.jpg", "in/b.txt", "done/c.jpg"]),
+        ({"pattern": "*.jpg"}, ["a.jpg", "done/c.jpg"]),
+        ({"pattern": "in/**"}, ["in/b.txt"]),
+        ({"onDone": "move", "moveTo": "done/"}, ["a.jpg", "in/b.txt"]),
+    ],
+)
+def test_keys_that_are_taken(given: dict[str, str], taken: list[str]) -> None:
+    place = S3Place(S3Metadata.model_validate({"bucket": "uploads", **given}))
+    keys = ["a.jpg", "in/b.txt", "done/c.jpg", "folder/"]
+    assert [key for key in keys if place.takes(key)] == taken
 
 
 async def test_changed_object_is_an_event_of_its_own_and_waits_for_the_one_before(bucket: Bucket) -> None:

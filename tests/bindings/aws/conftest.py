@@ -20,3 +20,9 @@ def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
 def name() -> str:
     """A name that no other test uses: of a queue, a topic, a table, a stream."""
     return f"test-{uuid4()}"
+
+
+@pytest.fixture
+def unique() -> str:
+    """The same, for the suites that have a parameter `name`."""
+    return f"test-{uuid4()}"

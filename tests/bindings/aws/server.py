@@ -24,7 +24,14 @@ class Moto:
 
     def start(self) -> None:
         """Returns when it takes requests."""
-        command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)]
+        command = [
+            sys.executable,
+            str(Path(__file__).with_name("mended_moto.py")),
+            "-H",
+            "127.0.0.1",
+            "-p",
+            str(self.port),
+        ]
         with (self._folder / "output").open("ab") as output:
             self._process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
         wait_until_ready("moto", self._process, self._answers, self._folder / "output")
@@ -32,6 +39,10 @@ class Moto:
     def stop(self) -> None:
         self._process.kill()
         self._process.wait()
+
+    def reset(self) -> None:
+        """Forgets everything."""
+        urllib.request.urlopen(f"{self.url}/moto-api/reset", data=b"", timeout=60).close()
 
     def client(self, service: str) -> Any:
         return self._session.client(service, endpoint_url=self.url)  # type: ignore[call-overload] # literal names only

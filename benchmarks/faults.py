@@ -10,32 +10,50 @@ import asyncio
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Protocol
 
 from benchmarks.table import row
-from tests.integration.faults import endure
+from tests.integration.faults import Broker, endure
 from tests.integration.mqtt import MqttTopics
 from tests.integration.nats import JetStreamTopics
 from tests.integration.rabbitmq import RabbitMqQueues
 from tests.integration.redis import RedisStreams
+from tests.integration.sqs import SqsQueues
 
 EVENTS, RESTARTS, CUTS = 5_000, 2, 5
-BROKERS = {"RabbitMQ": RabbitMqQueues, "JetStream": JetStreamTopics, "MQTT": MqttTopics, "Redis": RedisStreams}
+
+
+class Server(Broker, Protocol):
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+# With how many restarts: moto, which stands for SQS, has all in memory.
+BROKERS: Mapping[str, tuple[Callable[[Path], Server], int]] = {
+    "RabbitMQ": (RabbitMqQueues, RESTARTS),
+    "Redis": (RedisStreams, RESTARTS),
+    "JetStream": (JetStreamTopics, RESTARTS),
+    "MQTT": (MqttTopics, RESTARTS),
+    "SQS": (SqsQueues, 0),
+}
 
 
 def measure(name: str, folder: Path) -> int:
     """How many events were lost."""
     for part in ("server", "project"):
         (folder / part).mkdir()
-    broker = BROKERS[name](folder / "server")
+    make, restarts = BROKERS[name]
+    broker = make(folder / "server")
     broker.start()
     start = time.perf_counter()
     try:
-        account = asyncio.run(endure(broker, folder / "project", events=EVENTS, restarts=RESTARTS, cuts=CUTS))
+        account = asyncio.run(endure(broker, folder / "project", events=EVENTS, restarts=restarts, cuts=CUTS))
     finally:
         broker.stop()
     row(f"faults: {name}, {EVENTS:,} events", f"{time.perf_counter() - start:.1f} s")
-    row(f"faults: {name}, lost, {RESTARTS} restarts, {CUTS} cuts", f"{account.lost + account.waiting} events", "0")
+    row(f"faults: {name}, lost, {restarts} restarts, {CUTS} cuts", f"{account.lost + account.waiting} events", "0")
     row(f"faults: {name}, twice at the app", f"{account.repeated_at_app} events")
     row(f"faults: {name}, twice in the target", f"{account.repeated_in_target} events")
     return account.lost + account.waiting

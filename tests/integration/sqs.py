@@ -12,6 +12,8 @@ _COUNTS: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVi
 class SqsQueues(Moto):
     """`source` and `target` are queues of SQS, on moto, which keeps them in memory."""
 
+    source, target = "{binding: source}", "{binding: target}"
+
     def restart(self) -> None:
         raise RuntimeError("moto forgets its queues when it is restarted: they can only be cut off")
 

@@ -10,8 +10,9 @@ from tests.servers import free_ports, require, wait_until_ready
 
 
 class Nats:
-    """Started with `start`, stopped with `stop` or `kill`; its data stays until the folder is gone. `more`: lines of its
-    configuration.
+    """Started with `start`, stopped with `stop` or `kill`; its data stays until the folder is gone.
+
+    `more`: lines of its configuration.
     """
 
     def __init__(self, folder: Path, more: str = "", jetstream: bool = True) -> None:

@@ -316,7 +316,8 @@ class World:
             self.wrong.append(f"{event} had its effect at {stage} twice in one delivery")
         self.effects.append((stage, event, arrival.received))
         if stage == "output":
-            self._note_in_order(int(passage.event.attributes["number"]), event)
+            alone = arrival.replay is not None and arrival.release is None
+            self._note_in_order(int(passage.event.attributes["number"]), event, alone)
         if arrival.replay is not None:
             return
         unsettled = self.broker.earlier(arrival.received.handle) & {*self.broker.waiting, *self.broker.out}
@@ -325,12 +326,14 @@ class World:
         if self.setting.once and event in self.kept.committed:
             self.wrong.append(f"{event} had its effect at {stage} after it was committed")
 
-    def _note_in_order(self, number: int, event: str) -> None:
-        """An event may be repeated, but before its first effect all earlier ones of its key had theirs."""
+    def _note_in_order(self, number: int, event: str, alone: bool) -> None:
+        """An event may be repeated, but before its first effect all earlier ones of its key had theirs, unless a person
+        replayed it on its own.
+        """
         free = self.excused | self.alone_again
         earlier = self.broker.earlier(number) - self.finished - free
         first = number not in self.finished and event not in self.done[number]
-        if self.setting.keeps_order_for_good and first and earlier and number not in free:
+        if self.setting.keeps_order_for_good and first and earlier and not alone and number not in free:
             self.wrong.append(f"message {number} overtook {sorted(earlier)}, which may be parked")
         self.done[number].add(event)
         if self.done[number].issuperset(self.setting.made_of(self.broker.event_of[number])):

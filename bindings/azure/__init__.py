@@ -1,0 +1,1 @@
+"""Azure Storage: blobs and queues, through Azure's own asynchronous clients."""

@@ -183,7 +183,7 @@ class BlobStorageOutput:
         wanted = payload(operation, Deletes)
         option = snapshots(wanted.delete_snapshots)
         names = [name for name in wanted.blob_names if name]
-        names += await self._names(wanted.prefix) if wanted.prefix else []
+        names = list(dict.fromkeys(names + (await self._names(wanted.prefix) if wanted.prefix else [])))
         if not names:
             raise Permanent("bulkDelete needs `blobNames` or a `prefix` that blobs have")
         results: list[dict[str, object]] = []

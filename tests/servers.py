@@ -13,6 +13,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -29,7 +30,11 @@ def require(package: str, *places: str) -> Path:
         found = _find(places)
     if found is not None:
         return found
-    reason = f"{package} is not installed"
+    missing(f"{package} is not installed")
+
+
+def missing(reason: str) -> NoReturn:
+    """Skips the test, and fails it with CI=true."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)

@@ -104,6 +104,8 @@ class Member(Session[Consumer]):
         )
 
     def step(self, client: Consumer) -> None:
+        if not self.is_ready and self.is_late:
+            self.ready()  # others have to give up partitions first; it reads when they have
         self._commit_due(client)
         with self._lock:
             room, busy = self._capacity - self._claims.waiting, self._claims.is_busy or bool(self._waiting)
@@ -143,6 +145,7 @@ class Member(Session[Consumer]):
                 self._lock.wait(_MOMENT if room > 0 else _TICK)
 
     def end(self, client: Consumer) -> None:
+        client.unsubscribe()  # a member without partitions leaves its group only then
         client.close()
 
     def _add(self, messages: Sequence[Message]) -> None:
@@ -182,7 +185,7 @@ class Member(Session[Consumer]):
         known = {_partition(one): one.offset for one in client.committed(given, timeout=_ANSWER)} if given else {}
         fresh = [partition for partition, offset in known.items() if offset < 0]
         # A partition that was not there when this member was opened is read from its beginning.
-        starts = self._find_offsets(client, fresh, OFFSET_BEGINNING) | self._ends
+        starts = {**self._find_offsets(client, fresh, OFFSET_BEGINNING), **self._ends}
         with self._lock:
             for partition, offset in known.items():
                 if partition in fresh:
@@ -197,13 +200,23 @@ class Member(Session[Consumer]):
             client.incremental_assign(partitions)
         else:
             client.assign(partitions)
+        if not self.is_ready:
+            self.ready()
 
     def _find_offsets(self, client: Consumer, partitions: Iterable[Partition], which: int) -> dict[Partition, int]:
         wanted = [TopicPartition(topic, number, which) for topic, number in partitions]
-        found = client.offsets_for_times(wanted, timeout=_ANSWER) if wanted else []
-        if failed := [one.error for one in found if one.error is not None]:
-            raise KafkaException(failed[0])
-        return {_partition(one): one.offset for one in found}
+        deadline = time.monotonic() + _ANSWER
+        while wanted:
+            try:
+                found = client.offsets_for_times(wanted, timeout=_ANSWER)
+                if failed := [one.error for one in found if one.error is not None]:
+                    raise KafkaException(failed[0])
+                return {_partition(one): one.offset for one in found}
+            except KafkaException as error:  # a topic that was just made has no leader yet
+                if not error_of(error).retriable() or time.monotonic() > deadline or self._stopping.is_set():
+                    raise
+                time.sleep(_MOMENT)
+        return {}
 
     def _on_revoke(self, client: Consumer, taken: list[TopicPartition]) -> None:
         """What is settled is committed before others have them; the rest comes again there."""

@@ -94,6 +94,7 @@ class ProducerSession(Session[Producer]):
 
     def begin(self, client: Producer) -> None:
         self._producer = client
+        self.ready()
 
     def step(self, client: Producer) -> None:
         client.poll(_TICK)

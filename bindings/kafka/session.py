@@ -31,6 +31,7 @@ class Session(ABC, Generic[Client]):
         self.problem: BaseException | None = None  # why nothing goes on any more
         self._deadline = _OPENING  # from `open` on: by the monotonic clock
         self.partitions: list[tuple[str, int]] = []  # of the topics, when it was opened
+        self.is_ready = False
         self._brokers = brokers
         self._topics = topics
         self._stopping = threading.Event()
@@ -57,7 +58,7 @@ class Session(ABC, Generic[Client]):
 
     @abstractmethod
     def begin(self, client: Client) -> None:
-        """A broker has answered, and the topics are there. It is open afterwards."""
+        """A broker has answered, and the topics are there. Calls `ready`, now or in a later step."""
 
     @abstractmethod
     def step(self, client: Client) -> None:
@@ -74,6 +75,15 @@ class Session(ABC, Generic[Client]):
     @abstractmethod
     def over(self) -> None:
         """Called on the event loop when nothing goes on any more; `problem` says why, if it was not closed."""
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it has to be ready now."""
+        return time.monotonic() > self._deadline
+
+    def ready(self) -> None:
+        self.is_ready = True
+        self.tell(_resolve, self._opened)
 
     def tell(self, callback: Callable[..., None], *arguments: Any) -> None:
         """Calls back on the event loop, if that is still there."""
@@ -98,7 +108,6 @@ class Session(ABC, Generic[Client]):
             for topic in self._topics or [""]:
                 self.partitions += [(topic, number) for number in self._find(client, topic)]
             self.begin(client)
-            self.tell(_resolve, self._opened)
             while not self._stopping.is_set():
                 self.step(client)
         finally:
@@ -122,7 +131,7 @@ class Session(ABC, Generic[Client]):
                 self._raise_other(topic, found.topics[topic].error)
                 time.sleep(0.02)  # a broker that makes it by itself has begun to
             self.troubles.raise_refusal()
-            if time.monotonic() > self._deadline or (self.troubles.down and not missing):
+            if self.is_late or (self.troubles.down and not missing):
                 raise self._missing(topic) if missing else self.troubles.not_ready()
         return []
 

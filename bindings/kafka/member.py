@@ -212,8 +212,8 @@ class Member(Session[Consumer]):
                 if failed := [one.error for one in found if one.error is not None]:
                     raise KafkaException(failed[0])
                 return {_partition(one): one.offset for one in found}
-            except KafkaException as error:  # a topic that was just made has no leader yet
-                if not error_of(error).retriable() or time.monotonic() > deadline or self._stopping.is_set():
+            except KafkaException:  # the leader of a topic that was just made does not know it yet
+                if time.monotonic() > deadline or self._stopping.is_set():
                     raise
                 time.sleep(_MOMENT)
         return {}

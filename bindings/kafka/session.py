@@ -19,6 +19,7 @@ Client = TypeVar("Client")
 
 _OPENING = 4.0  # seconds; a component has five to open
 _STEP = 0.25  # seconds
+_MAKING = 1.0  # seconds; brokers that make a topic by themselves have it after a moment
 
 
 class Session(ABC, Generic[Client]):
@@ -115,7 +116,7 @@ class Session(ABC, Generic[Client]):
 
     def _find(self, client: Any, topic: str) -> Iterable[int]:
         """The numbers of the topic's partitions, as soon as a broker answers and knows them; for no topic: none."""
-        missing = False
+        missing: float | None = None  # since when
         while not self._stopping.is_set():
             try:
                 found = client.list_topics(topic or None, timeout=_STEP)
@@ -127,12 +128,14 @@ class Session(ABC, Generic[Client]):
                     return []
                 if found.topics[topic].error is None:
                     return cast(Iterable[int], found.topics[topic].partitions)
-                missing = True
+                missing = missing or time.monotonic()
                 self._raise_other(topic, found.topics[topic].error)
                 time.sleep(0.02)  # a broker that makes it by itself has begun to
             self.troubles.raise_refusal()
-            if self.is_late or (self.troubles.down and not missing):
-                raise self._missing(topic) if missing else self.troubles.not_ready()
+            if missing is not None and time.monotonic() > missing + _MAKING:
+                raise self._missing(topic)
+            if self.is_late or (self.troubles.down and missing is None):
+                raise self.troubles.not_ready()
         return []
 
     def _missing(self, topic: str) -> NotReady:

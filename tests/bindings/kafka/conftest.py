@@ -22,6 +22,21 @@ def server(tmp_path_factory: pytest.TempPathFactory, keys: Keys) -> Iterator[Kaf
     server.stop()
 
 
+@pytest.fixture(scope="session")
+def _fragile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+    server = Kafka(tmp_path_factory.mktemp("fragile"), makes_topics=False)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def fragile(_fragile: Kafka) -> Kafka:
+    """One that makes no topics by itself, and may be killed."""
+    if not _fragile.is_running:
+        _fragile.start()
+    return _fragile
+
+
 @pytest.fixture
 def topic() -> str:
     """A topic name that no other test uses."""

@@ -32,6 +32,7 @@ class Kafka:
         self._java = require("default-jre-headless", "java")
         self._jars = kafka_jars()
         self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
         self.port, self.proxied_port, self.proxy_port, self.password_port, self.token_port, *more = free_ports(8)
         self.tls_port, self.tls_password_port, self._controller_port = more
         self.address = f"127.0.0.1:{self.port}"
@@ -69,9 +70,14 @@ class Kafka:
             )
         wait_until_ready("Kafka", self._process, lambda: _answers(self.port), output)
 
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
 
     def restart(self) -> None:
         self.kill()

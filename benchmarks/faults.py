@@ -16,6 +16,7 @@ from typing import Protocol
 
 from benchmarks.table import row
 from tests.integration.faults import Broker, endure
+from tests.integration.kafka import KafkaTopics
 from tests.integration.mqtt import MqttTopics
 from tests.integration.nats import JetStreamTopics
 from tests.integration.rabbitmq import RabbitMqQueues
@@ -33,6 +34,7 @@ class Server(Broker, Protocol):
 # With how many restarts: moto, which stands for SQS, has all in memory.
 BROKERS: Mapping[str, tuple[Callable[[Path], Server], int]] = {
     "RabbitMQ": (RabbitMqQueues, RESTARTS),
+    "Kafka": (KafkaTopics, RESTARTS),
     "Redis": (RedisStreams, RESTARTS),
     "JetStream": (JetStreamTopics, RESTARTS),
     "MQTT": (MqttTopics, RESTARTS),

@@ -7,7 +7,7 @@ import pytest
 from tests.bindings.postgresql.server import PostgreSql
 
 _INSTALLING = 400  # seconds
-_SERVERS = {"server", "postgresql", "own_postgresql"}  # fixtures
+_SERVERS = {"server", "fragile", "postgresql", "own_postgresql"}  # fixtures
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

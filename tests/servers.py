@@ -28,9 +28,9 @@ def require(package: str, *places: str) -> Path:
     found = _find(places)
     if found is None and _install(package):
         found = _find(places)
-    if found is not None:
-        return found
-    missing(f"{package} is not installed")
+    if found is None:
+        missing(f"{package} is not installed")
+    return found
 
 
 def missing(reason: str) -> NoReturn:

@@ -200,6 +200,7 @@ class Member(Session[Consumer]):
             client.incremental_assign(partitions)
         else:
             client.assign(partitions)
+        client.resume(partitions)  # one that was paused when it was taken away still is
         if not self.is_ready:
             self.ready()
 

@@ -90,7 +90,8 @@ class Disturbed:
 async def endure(broker: Broker, folder: Path, *, events: int, restarts: int, cuts: int) -> Account:
     """Sends numbered events through the engine, disturbs it, and accounts for each of them."""
     await broker.fill([json.dumps({"n": n}).encode() for n in range(events)])
-    proxy = Proxy(broker.port)
+    # A server that tells its clients where it is says where the proxy has to be.
+    proxy = Proxy(broker.port, getattr(broker, "proxy_port", 0))
     await proxy.start()
     project = Project(folder)
     disturbed = Disturbed(broker, proxy, events, restarts, cuts)

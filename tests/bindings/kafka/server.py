@@ -36,6 +36,7 @@ class Kafka:
         self.port, self.proxied_port, self.proxy_port, self.password_port, self.token_port, *more = free_ports(8)
         self.tls_port, self.tls_password_port, self._controller_port = more
         self.address = f"127.0.0.1:{self.port}"
+        self._ports = (self.port, self.proxied_port)
         listeners = {
             "PLAIN": ("PLAINTEXT", self.port, self.port),
             "PROXIED": ("PLAINTEXT", self.proxied_port, self.proxy_port),
@@ -68,7 +69,7 @@ class Kafka:
             self._process = subprocess.Popen(
                 self._command("kafka.Kafka", str(self._settings)), stdout=file, stderr=file, start_new_session=True
             )
-        wait_until_ready("Kafka", self._process, lambda: _answers(self.port), output)
+        wait_until_ready("Kafka", self._process, lambda: all(_answers(port) for port in self._ports), output)
 
     @property
     def is_running(self) -> bool:

@@ -36,7 +36,7 @@ def test_type_that_is_not_installed_is_refused_with_a_hint() -> None:
         component_type("cron")
 
 
-@pytest.mark.parametrize("name", ["zzz", "bindings.kafka", "bindings.zeebe"])
+@pytest.mark.parametrize("name", ["zzz", "bindings.dubbo", "bindings.zeebe"])
 def test_type_that_has_only_its_block_in_common_suggests_no_other(name: str) -> None:
     with pytest.raises(DefinitionError, match="`jackfield explain` lists the component types"):
         component_type(name)

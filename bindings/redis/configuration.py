@@ -111,9 +111,13 @@ class RedisConfiguration:
 
     async def _touched(self, watcher: PubSub) -> AsyncGenerator[list[str], None]:
         """The keys that something was done with, all that are known at once."""
+        asked = False
         while True:
             message: Any = await watcher.get_message(timeout=_SILENCE)
-            if message is None:
+            if message is None and asked:
+                raise ConnectionError("the server is silent")
+            asked = message is None
+            if asked:
                 await watcher.ping()
             keys: dict[str, None] = {}
             while message is not None:

@@ -23,6 +23,8 @@ from engine.errors import EventError, JackfieldError
 
 _CONNECTIONS_OF_A_CPU = 10
 _DEFAULT_RETRIES = 3
+_DIAL_TIMEOUT, _READ_TIMEOUT = 5.0, 3.0  # seconds
+_SHORTEST_WAIT, _LONGEST_WAIT = 0.008, 0.512  # seconds between two tries
 _OF_A_NAME = frozenset(string.ascii_letters + string.digits + "-_.")
 # What the client of a cluster would make dicts, texts and truths of, and what all others give as it comes.
 _AS_THEY_COME = ("XREADGROUP", "XAUTOCLAIM", "XCLAIM", "XPENDING", "SET")
@@ -138,7 +140,7 @@ class RedisConnection:
             **tls.options,
             "protocol": 2,
             "client_name": f"jackfield-{''.join(c for c in self._name if c in _OF_A_NAME)}",
-            "socket_connect_timeout": _limit(wanted.dial_timeout),
+            "socket_connect_timeout": _limit(wanted.dial_timeout, _DIAL_TIMEOUT),
             "socket_timeout": self._timeout(),
             "max_connections": wanted.pool_size or _CONNECTIONS_OF_A_CPU * (os.cpu_count() or 1),
             "retry": self._retry(),
@@ -161,20 +163,21 @@ class RedisConnection:
     def _retry(self) -> Retry:
         wanted = self._settings
         retries = max(wanted.redis_max_retries, 0) if wanted.redis_max_retries else _DEFAULT_RETRIES
-        longest = max(wanted.redis_max_retry_interval, 0)
-        backoff = ExponentialWithJitterBackoff(base=min(max(wanted.redis_min_retry_interval, 0), longest), cap=longest)
+        longest = _limit(wanted.redis_max_retry_interval, _LONGEST_WAIT) or 0.0
+        shortest = _limit(wanted.redis_min_retry_interval, _SHORTEST_WAIT) or 0.0
+        backoff = ExponentialWithJitterBackoff(base=min(shortest, longest), cap=longest)
         return Retry(backoff, 0 if self._blocks is not None else retries)
 
     def _timeout(self) -> float | None:
-        limit = _limit(self._settings.read_timeout)
+        limit = _limit(self._settings.read_timeout, _READ_TIMEOUT)
         return None if limit is None else limit + (self._blocks or 0)
 
     def _pool_timeout(self) -> float | None:
-        if self._settings.pool_timeout is not None:
-            return _limit(self._settings.pool_timeout)
         timeout = self._timeout()
-        return None if timeout is None else timeout + 1
+        usual = None if timeout is None else timeout + 1
+        return _limit(self._settings.pool_timeout or 0, usual)
 
 
-def _limit(seconds: float) -> float | None:
-    return None if seconds < 0 else seconds
+def _limit(seconds: float, usual: float | None) -> float | None:
+    """Below zero there is none, and zero is for the usual one, as Dapr's client takes them."""
+    return None if seconds < 0 else seconds or usual

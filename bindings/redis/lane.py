@@ -44,8 +44,8 @@ async def exchange(client: Redis, commands: Sequence[Command], timeout: float | 
 
 async def _exchange(connection: AbstractConnection, written: bytes, count: int, timeout: float | None) -> list[Any]:
     try:
+        await connection.send_packed_command(written)  # which has a limit of its own
         async with asyncio.timeout(timeout):
-            await connection.send_packed_command(written)
             return [await _answer(connection) for _ in range(count)]
     except builtins.TimeoutError as error:
         await connection.disconnect(nowait=True)

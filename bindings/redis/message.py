@@ -29,11 +29,12 @@ def fields_of(publication: Publication) -> list[bytes | str]:
 
 def received(topic: str, entry: Entry, attempt: int, life: int) -> Received:
     id, fields = entry[0].decode(), entry[1]
-    metadata = {"topic": topic, "entryId": id}
+    metadata: dict[str, str] = {}
     if len(fields) == 2 and fields[0] == b"data":
         data, content_type = fields[1], _type_of(fields[1])
     else:
         data, content_type = _read(dict(zip(fields[::2], fields[1::2], strict=True)), metadata)
+    metadata["topic"], metadata["entryId"] = topic, id
     attributes: dict[str, Attribute] = {} if content_type is None else {"datacontenttype": content_type}
     return Received(id, data, attributes, metadata, attempt, life)
 

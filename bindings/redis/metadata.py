@@ -46,7 +46,9 @@ class _OldSettings(_Settings):
         if isinstance(values, dict):
             for old, new in (("maxRetries", "redisMaxRetries"), ("maxRetryBackoff", "redisMinRetryInterval")):
                 if values.get(old) and not values.get(new):
-                    values = {**values, new: values[old]}
+                    # A bare number of the older one is in nanoseconds.
+                    unit = "ns" if old == "maxRetryBackoff" and str(values[old]).isdigit() else ""
+                    values = {**values, new: f"{values[old]}{unit}"}
         return values
 
 

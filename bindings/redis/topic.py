@@ -20,6 +20,7 @@ from engine.errors import DefinitionError, JackfieldError
 
 _BLOCK = 5.0  # seconds: a read that waits asks again so often, and so finds out that a silent server is gone
 _PARTING = 2.0  # seconds that a close may take to give back what it holds
+_SHORTEST_BEAT = 0.05  # seconds between two signs of life
 _RUN = 1000  # ids of one command
 # What is given back was last delivered in 1970: by its idle time everybody sees that it is free, Dapr's consumers too.
 _GIVEN_BACK = 10 * 365 * 86_400 * 1000  # milliseconds that nothing is idle for by itself
@@ -226,7 +227,7 @@ class RedisTopic:
     async def _keep(self) -> None:
         """Says that the messages that it holds are worked on. When that fails, the reading says why."""
         while True:
-            await self._clock.sleep(self._idle / 3000)
+            await self._clock.sleep(max(self._idle / 3000, _SHORTEST_BEAT))
             ids = list(self._held)
             with contextlib.suppress(*FAILURES):
                 for start in range(0, len(ids), _RUN):

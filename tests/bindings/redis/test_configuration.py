@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
 from bindings.contract import ConfigurationStore, Setting
+from bindings.redis import configuration as module
 from bindings.redis import configuration_component
 from engine.clock import SystemClock, VirtualClock
 from engine.errors import DefinitionError, NotReady, Unavailable
@@ -140,7 +142,7 @@ async def test_what_is_changed_while_the_connection_is_cut_comes_out(server: Red
     await store.open()
     await client.mset({"a": "1", "b": "1", "c": "1"})
     updates = await store.watch(["a", "b", "c"], {})
-    waiting = __import__("asyncio").ensure_future(anext(updates))
+    waiting = asyncio.ensure_future(anext(updates))
     proxy.cut()
     await eventually(lambda: clock.sleepers == 1)
     await client.set("a", "2")
@@ -149,6 +151,31 @@ async def test_what_is_changed_while_the_connection_is_cut_comes_out(server: Red
     assert await waiting == {"a": Setting("2"), "b": Setting("")}
     await client.set("c", "3")
     assert await anext(updates) == {"c": Setting("3")}
+    await updates.aclose()
+    await store.close()
+    await proxy.stop()
+
+
+async def test_silence_of_the_server_is_noticed(
+    server: RedisServer, client: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "_SILENCE", 0.02)
+    proxy = Proxy(server.port)
+    await proxy.start()
+    clock = VirtualClock()
+    store = make_store(f"127.0.0.1:{proxy.port}", clock)
+    await store.open()
+    updates = await store.watch(["a"], {})
+    waiting = asyncio.ensure_future(anext(updates))
+    await asyncio.wait({waiting}, timeout=0.2)
+    assert clock.sleepers == 0  # a server that has nothing to tell answers when it is asked
+    proxy.stall()
+    await eventually(lambda: clock.sleepers == 1)
+    assert "the server is silent" in caplog.text
+    proxy.mend()
+    await client.set("a", "1")
+    await clock.advance(1)
+    assert await waiting == {"a": Setting("1")}
     await updates.aclose()
     await store.close()
     await proxy.stop()

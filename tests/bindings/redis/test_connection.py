@@ -91,6 +91,12 @@ async def test_command_is_tried_again_when_its_connection_broke(server: RedisSer
     await proxy.stop()
 
 
+async def test_limits_of_zero_are_the_usual_ones_and_below_zero_there_are_none(server: RedisServer) -> None:
+    names = ("dialTimeout", "readTimeout", "poolTimeout", "redisMinRetryInterval", "redisMaxRetryInterval")
+    for value in ("0", "-1"):
+        assert await ping(server.address, poolSize="0", redisMaxRetries="0", **dict.fromkeys(names, value)) == b"PONG"
+
+
 async def test_database_is_the_one_of_the_settings(server: RedisServer, client: Any) -> None:
     one = connection(server.address, redisDB="5")
     await one.open()

@@ -110,5 +110,6 @@ def test_redelivery_as_dapr_has_it_by_default() -> None:
 def test_older_names_count_where_the_newer_are_not_there(type: ComponentType) -> None:
     old = read(type, maxRetries="7", maxRetryBackoff="1s")
     assert (old.redis_max_retries, old.redis_min_retry_interval) == (7, 1)
+    assert read(type, maxRetryBackoff="500000000").redis_min_retry_interval == 0.5  # nanoseconds
     both = read(type, maxRetries="7", redisMaxRetries="2", maxRetryBackoff="1s", redisMinRetryInterval="3s")
     assert (both.redis_max_retries, both.redis_min_retry_interval) == (2, 3)

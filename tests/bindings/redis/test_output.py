@@ -8,10 +8,11 @@ import pytest
 
 from bindings.contract import Operation, OutputBinding, Result
 from bindings.redis import binding_component
-from engine.errors import EventError, Permanent, Unavailable
+from engine.errors import EventError, Permanent, TimedOut, Unavailable
 from tests.bindings.conformance import OutputConformance
 from tests.bindings.fakes import context, operation
 from tests.bindings.redis.server import RedisServer
+from tests.proxy import Proxy
 
 
 def make_output(address: str, **more: Any) -> OutputBinding:
@@ -116,6 +117,20 @@ async def test_error_of_the_server_is_of_its_operation(server: RedisServer, clie
     )
     assert [type(result) for result in results] == [Permanent, Result, Permanent]
     assert "WRONGTYPE" in str(results[0])
+
+
+async def test_server_that_is_silent_is_timed_out(server: RedisServer, client: Any) -> None:
+    proxy = Proxy(server.port)
+    await proxy.start()
+    output = make_output(f"127.0.0.1:{proxy.port}", readTimeout="500ms", redisMaxRetries=-1)
+    await output.open()
+    proxy.stall()
+    [result] = await output.invoke([operation("create", b"1", {"key": "a"})])
+    assert type(result) is TimedOut
+    proxy.mend()
+    assert [type(result) for result in await output.invoke([operation("create", b"1", {"key": "a"})])] == [Result]
+    await output.close()
+    await proxy.stop()
 
 
 async def test_server_that_went_away_is_unavailable_and_comes_back(tmp_path: Path) -> None:

@@ -360,6 +360,21 @@ async def test_silent_server_does_not_hold_up_a_close(server: RedisServer, monke
     await proxy.stop()
 
 
+async def test_silence_of_the_server_is_noticed(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_BLOCK", 0.05)
+    monkeypatch.setattr(module, "_PARTING", 0.05)
+    proxy = Proxy(server.port)
+    await proxy.start()
+    async with subscribed(f"127.0.0.1:{proxy.port}", readTimeout="1s", redisMaxRetries=-1) as binding:
+        reading = asyncio.create_task(binding.read(10))
+        await asyncio.wait({reading}, timeout=0.3)
+        assert not reading.done()  # a server that has nothing to give is not silent
+        proxy.stall()
+        with pytest.raises(NotReady, match="no answer within"):
+            await reading
+    await proxy.stop()
+
+
 async def test_restart_of_the_server_loses_nothing(tmp_path: Path) -> None:
     server = RedisServer(tmp_path)
     server.start()

@@ -6,7 +6,8 @@ Source: dapr/components-contrib, pubsub/redis/redis.go.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import TypeAlias
 
 from bindings.contract import Publication, Received
@@ -35,8 +36,7 @@ def received(topic: str, entry: Entry, attempt: int, life: int) -> Received:
     else:
         data, content_type = _read(dict(zip(fields[::2], fields[1::2], strict=True)), metadata)
     metadata["topic"], metadata["entryId"] = topic, id
-    attributes: dict[str, Attribute] = {} if content_type is None else {"datacontenttype": content_type}
-    return Received(id, data, attributes, metadata, attempt, life)
+    return Received(id, data, _attributes(content_type), metadata, attempt, life)
 
 
 def _read(fields: dict[bytes, bytes], metadata: dict[str, str]) -> tuple[bytes, str | None]:
@@ -51,6 +51,11 @@ def _read(fields: dict[bytes, bytes], metadata: dict[str, str]) -> tuple[bytes, 
     if isinstance(own, dict):
         metadata |= {name: value for name, value in own.items() if isinstance(value, str)}
     return data, metadata.pop(_TYPE, None) or _type_of(data)
+
+
+@lru_cache(maxsize=64)
+def _attributes(content_type: str | None) -> Mapping[str, Attribute]:
+    return {} if content_type is None else {"datacontenttype": content_type}
 
 
 def _type_of(data: bytes) -> str | None:

@@ -40,17 +40,6 @@ class TestClusterTopic(TopicConformance):
         return make_pubsub(self.address, redisType="cluster")
 
 
-class TestWithoutRedelivery(TopicConformance):
-    """What is given back on purpose is free all the same."""
-
-    @pytest.fixture(autouse=True)
-    def _server(self, server: RedisServer) -> None:
-        self.address = server.address
-
-    async def make_pubsub(self) -> PubSub:
-        return make_pubsub(self.address, processingTimeout="0")
-
-
 @asynccontextmanager
 async def subscribed(
     address: str, clock: Clock | None = None, consumer: str = "shop", **more: Any
@@ -193,6 +182,20 @@ async def test_without_redelivery_a_dead_consumer_keeps_its_messages(server: Red
         assert clock.sleepers == 0
         await publish(client, b"2")
         assert [message.data for message in await read(binding, 1)] == [b"2"]
+
+
+async def test_without_redelivery_what_is_given_back_comes_again(server: RedisServer, client: Any) -> None:
+    async with subscribed(server.address, processingTimeout="0") as binding:
+        await publish(client, b"1")
+        first = await read(binding, 1)
+        await binding.settle(settled(first, Outcome.RELEASED))
+        again = await read(binding, 1)
+        await binding.close()
+        await binding.open()
+        assert [(message.id, message.attempt) for message in again + await read(binding, 1)] == [
+            (first[0].id, 2),
+            (first[0].id, 3),
+        ]
 
 
 async def test_message_that_is_worked_on_is_not_taken_for_left(server: RedisServer, client: Any) -> None:

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Mapping
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 from bindings.contract import ServesHttp
 from engine.errors import DefinitionError
 from engine.suggest import close_match
 
 LOOPBACK = "127.0.0.1"
+
+
+class _OursOnly(logging.Filter):
+    """Without the requests that are no HTTP: whoever reaches the port can send as many as he likes."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+_log = logging.getLogger("jackfield.server")
+_log.addFilter(_OursOnly())
 
 
 class Server:
@@ -42,7 +55,7 @@ class Server:
         app.router.add_route("*", "/webhooks/{component}", self._webhook)
         if mount is not None:
             mount(app)
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2.0)
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2.0, logger=_log)
 
     async def start(self) -> None:
         """Listens; `port` 0 becomes the port that was free. Raises `DefinitionError` when the port is taken."""

@@ -20,8 +20,7 @@ from bindings.contract import Clock, ConfigurationStore, Setting
 from engine.api.error import ApiError
 from engine.api.lending import lending
 from engine.api.parts import Lent, Missing, Parts
-from engine.app import AppClient
-from engine.errors import EventError, JackfieldError
+from engine.errors import JackfieldError
 from engine.event import JSON_TYPE
 
 _log = logging.getLogger("jackfield.api")
@@ -61,25 +60,24 @@ class Configuration:
     ) -> AsyncIterator[tuple[str, Changes]]:
         """An id, and what changes until `unsubscribe` is called with it; raises `ApiError`."""
         async with self._lent(store) as lent:
+            id, watch = str(uuid.uuid4()), _Watch(store)
             try:
                 changes = await lent.component.watch(sorted(keys), metadata)
-            except JackfieldError as error:
+                async with contextlib.aclosing(changes), contextlib.aclosing(_until(changes, watch.ended)) as until:
+                    self._watches[id] = watch
+                    yield id, until
+            except JackfieldError as error:  # also one that comes out of the changes
                 message = f"failed to subscribe {_go_list(keys)} from Configuration store {store}: {error}"
                 raise ApiError("ERR_CONFIGURATION_SUBSCRIBE", message, 500, "INVALID_ARGUMENT", coded=True) from error
-            id, watch = str(uuid.uuid4()), _Watch(store)
-            self._watches[id] = watch
-            async with contextlib.aclosing(changes), contextlib.aclosing(_until(changes, watch.ended)) as until:
-                try:
-                    yield id, until
-                finally:
-                    del self._watches[id]
+            finally:
+                self._watches.pop(id, None)
 
     async def subscribe(self, store: str, keys: Sequence[str], metadata: Mapping[str, str]) -> str:
         """From now on changes are brought to the app, until `unsubscribe`; gives the id. Raises `ApiError`."""
         async with self._lent(store):
-            app = await self._app()
+            await self._check_app()
         started: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        task = asyncio.create_task(self._bring(app, store, keys, metadata, started))
+        task = asyncio.create_task(self._bring(store, keys, metadata, started))
         self._deliveries.add(task)
         task.add_done_callback(self._deliveries.discard)
         return await started
@@ -104,20 +102,15 @@ class Configuration:
             task.cancel()
         await asyncio.gather(*self._deliveries, return_exceptions=True)
 
-    async def _app(self) -> AppClient:
+    async def _check_app(self) -> None:
         try:
-            return await self._parts.app(self._app_id)
+            await self._parts.app(self._app_id)
         except Missing:
             message = "app channel is not initialized. cannot subscribe to configuration updates"
             raise ApiError("ERR_APP_CHANNEL_NIL", message, 500, "INTERNAL") from None
 
     async def _bring(
-        self,
-        app: AppClient,
-        store: str,
-        keys: Sequence[str],
-        metadata: Mapping[str, str],
-        started: asyncio.Future[str],
+        self, store: str, keys: Sequence[str], metadata: Mapping[str, str], started: asyncio.Future[str]
     ) -> None:
         try:
             async with self.watching(store, keys, metadata) as (id, changes):
@@ -126,21 +119,22 @@ class Configuration:
                 started.set_result(id)
                 async for settings in changes:
                     for key in settings:
-                        await self._tell(app, store, key, update_json(id, settings))
+                        await self._tell(store, key, update_json(id, settings))
         except ApiError as error:
-            if not started.cancelled():
+            if started.done():
+                _log.error("the app is told of no more changes: %s", error.message)
+            else:
                 started.set_exception(error)
-        except JackfieldError as error:
-            _log.error("changes of the configuration store %s do not reach the app any more: %s", store, error)
         finally:
             started.cancel()
 
-    async def _tell(self, app: AppClient, store: str, key: str, body: bytes) -> None:
+    async def _tell(self, store: str, key: str, body: bytes) -> None:
         path, headers = f"/configuration/{quote(store)}/{quote(key, safe='')}", {"Content-Type": JSON_TYPE}
         for wait in (*_WAITS, None):
             try:
+                app = await self._parts.app(self._app_id)  # each time: where it is may have changed
                 await app.send("POST", path, headers, body, _TIMEOUT)
-            except EventError as error:
+            except (JackfieldError, Missing) as error:
                 if wait is None:
                     _log.error("a change of %s in the configuration store %s is lost: %s", key, store, error)
                 else:

@@ -12,6 +12,7 @@ from engine.event import is_json, rfc3339
 
 EVENTS_TYPE = "application/cloudevents+json"
 _TYPE = "com.dapr.event.sent"
+_GIVEN = ("id", "source", "type", "subject", "traceid", "traceparent", "tracestate")  # what an app may set
 BINARY = ("application/octet-stream", "application/cloudevents+protobuf")
 
 
@@ -36,7 +37,7 @@ def envelope(
     `metadata`: `cloudevent.<attribute>` sets an attribute. Raises `EnvelopeError`.
     """
     time, media_type = rfc3339(now), content_type.partition(";")[0].strip().lower()
-    given = {k.removeprefix("cloudevent."): v for k, v in metadata.items() if k.startswith("cloudevent.") and v}
+    given = {name: value for name in _GIVEN if (value := metadata.get(f"cloudevent.{name}"))}
     told = _trace(trace or {}) | ({} if expires is None else {"expiration": rfc3339(expires)})
     if media_type == EVENTS_TYPE:
         event = _parsed(data)

@@ -16,7 +16,7 @@ from google.protobuf.message import DecodeError
 from engine.api.blocks import Blocks
 from engine.api.error import ApiError, internal
 from engine.api.grpc_call import Call
-from engine.api.grpc_errors import details_of, of_http_status
+from engine.api.grpc_errors import details_of, message_of, of_http_status
 from engine.api.grpc_methods import Method, Stream, methods_of
 from engine.errors import DefinitionError
 
@@ -138,4 +138,4 @@ def _told(error: Exception, name: str) -> ApiError:
 async def _abort(context: Any, error: ApiError) -> None:
     if details := details_of(error):
         context.set_trailing_metadata(details)
-    await context.abort(getattr(grpc.StatusCode, error.grpc), error.message)
+    await context.abort(getattr(grpc.StatusCode, error.grpc), message_of(error))

@@ -16,6 +16,7 @@ from engine.api.error import DOMAIN, ApiError, Detail, ErrorInfo, FieldViolation
 
 _KEY = "grpc-status-details-bin"
 _LONGEST = 63  # characters of an app's answer
+_LARGEST = 4096  # bytes of the details; a client refuses an answer with 8 KiB beside its messages
 
 # What an app's HTTP status is in gRPC.
 _CODES = {
@@ -41,8 +42,15 @@ def details_of(error: ApiError) -> tuple[tuple[str, bytes], ...]:
     for one, detail in zip(packed, details, strict=True):
         one.Pack(_message(detail))
     code = getattr(grpc.StatusCode, error.grpc).value[0]
-    status = status_pb2.Status(code=code, message=error.message, details=packed)
-    return ((_KEY, status.SerializeToString()),)
+    status = status_pb2.Status(code=code, message=message_of(error), details=packed)
+    data = status.SerializeToString()
+    return ((_KEY, data),) if len(data) <= _LARGEST else ()
+
+
+def message_of(error: ApiError) -> str:
+    """It may quote what the caller sent."""
+    longest = _LARGEST // 4
+    return error.message if len(error.message) <= longest else f"{error.message[: longest - 1]}…"
 
 
 def of_http_status(status: int, answer: str) -> ApiError:

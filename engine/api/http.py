@@ -85,6 +85,8 @@ def _answered(handler: Handler) -> Handler:
             return await handler(request)
         except ApiError as error:
             told = error
+        except ConnectionError:
+            return web.Response(status=499)  # the caller has gone, and nobody reads this
         except Exception:
             _log.exception("the call %s %s has failed", request.method, request.path)
             told = internal()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from aiohttp import web
+from aiohttp import ClientError, web
 
 from engine.api.error import ApiError
 from engine.api.requests import written
@@ -15,13 +15,17 @@ _PREFIX = "metadata."
 
 
 async def body_of(request: web.Request, largest: int) -> bytes:
-    """The whole body; raises `ApiError` for one of more than `largest` bytes."""
+    """The whole body; raises `ApiError` for one of more than `largest` bytes, or that breaks off."""
     body = bytearray()
-    async for chunk in request.content.iter_any():
-        body += chunk
-        if len(body) > largest:
-            message = f"the body is larger than {largest:,} bytes"
-            raise ApiError("ERR_BODY_READ", message, 413, "INVALID_ARGUMENT")
+    try:
+        async for chunk in request.content.iter_any():
+            body += chunk
+            if len(body) > largest:
+                message = f"failed to read request body: it is larger than {largest:,} bytes"
+                raise ApiError("ERR_BODY_READ", message, 413, "INVALID_ARGUMENT")
+    except (ClientError, web.RequestPayloadError) as error:
+        message = f"failed to read request body: {error}"
+        raise ApiError("ERR_BODY_READ", message, 400, "INVALID_ARGUMENT") from error
     return bytes(body)
 
 

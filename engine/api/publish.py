@@ -98,7 +98,7 @@ class AppTopic:
             "MARSHAL_ENVELOPE": "error when marshalling cloud event envelope for "
             f"topic {self._topic} pubsub {self._pubsub}",
         }[reason]
-        told = {"appID": self._app_id} | ({"error": why} if reason != "UNMARSHAL_EVENTS" else {})
+        told = {"appID": self._app_id} if reason == "UNMARSHAL_EVENTS" else {"appID": self._app_id, "error": why}
         return _error("ERR_PUBSUB_EVENTS_SER", f"{what}: {why}", reason, self._pubsub, told)
 
     def publish_error(self, why: str) -> ApiError:
@@ -138,7 +138,7 @@ class AppTopic:
         text = metadata.get("ttlInSeconds")
         if text is None:
             return None
-        if text.isascii() and text.isdigit() and 0 < int(text) < 2**31:
+        if text.isascii() and text.isdigit() and len(text) <= 10 and 0 < int(text) < 2**31:
             return int(text)
         raise self._metadata_error(f"ttlInSeconds must be a whole number of seconds above zero; it is {text!r}")
 

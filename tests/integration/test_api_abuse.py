@@ -107,6 +107,7 @@ async def test_header_bombs_are_refused(run: Run) -> None:
         assert caught.value.code() in (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE)
     await works(run)
     assert memory(run) - before < GROWTH
+    assert [line["message"] for line in run.lines if line["kind"] in ("error", "warning")] == []
 
 
 async def test_slow_clients_hold_up_nobody(run: Run) -> None:
@@ -127,6 +128,22 @@ async def test_slow_clients_hold_up_nobody(run: Run) -> None:
     assert await run.stop() == 0
     for writer in writers:
         writer.close()
+
+
+async def test_bodies_that_break_off_are_no_mistake_of_ours(run: Run) -> None:
+    host, port = run.url.removeprefix("http://").split(":")
+    head = b"POST /v1.0/%s HTTP/1.1\r\nHost: x\r\n%s\r\n\r\n"
+    for path in (b"state/statestore", b"publish/pubsub/orders", b"bindings/files", b"publish/bulk/pubsub/a"):
+        for how, part in ((b"Content-Length: 1000", b"[1"), (b"Transfer-Encoding: chunked", b"zz\r\n")):
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(head % (path, how) + part)
+            writer.write_eof()
+            with contextlib.suppress(ConnectionError):
+                assert b" 500 " not in await reader.read(1000)
+            writer.close()
+    await works(run)
+    assert [line["message"] for line in run.lines if line["kind"] in ("error", "warning")] == []
+    assert run.noise == []
 
 
 async def test_strange_json_is_an_error_of_the_client(run: Run) -> None:

@@ -278,6 +278,13 @@ async def test_topics_and_secrets_have_scopes_over_http_too(tmp_path: Path) -> N
         assert json.loads(body) == {}
 
 
+async def test_error_that_quotes_a_large_key_reaches_the_client(tmp_path: Path) -> None:
+    async with served(tmp_path) as api, api.stub() as stub:
+        error = await failure(stub.GetState(state_pb2.GetStateRequest(store_name="statestore", key="||" * 2**20)))
+    assert error.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert error.details().startswith("input key/keyPrefix '||||")
+
+
 async def test_what_is_no_message_is_told(tmp_path: Path) -> None:
     async with served(tmp_path) as api, api.channel() as channel:
         error = await failure(channel.unary_unary("/dapr.proto.runtime.v1.Dapr/GetState")(b"\xff\xff\xff"))

@@ -71,7 +71,9 @@ async def test_what_has_failed_of_many_is_told_by_its_id() -> None:
         assert await topic.publish_many(ENTRIES, {}) == {"b": "it is full"}
 
 
-@pytest.mark.parametrize("metadata", [{"rawPayload": "maybe"}, {"ttlInSeconds": "0"}, {"ttlInSeconds": "soon"}])
+@pytest.mark.parametrize(
+    "metadata", [{"rawPayload": "maybe"}, {"ttlInSeconds": "0"}, {"ttlInSeconds": "soon"}, {"ttlInSeconds": "9" * 5000}]
+)
 async def test_wrong_metadata_is_an_error_of_the_request(metadata: Mapping[str, str]) -> None:
     topics: Any = Topics()
     with pytest.raises(ApiError) as caught:

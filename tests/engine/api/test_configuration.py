@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,10 @@ import pytest
 from aiohttp import web
 from dapr.proto.runtime.v1 import configuration_pb2
 
+from bindings.contract import Setting
+from engine.errors import Permanent
 from engine.server import LOOPBACK
+from engine.testing.fake_stores import FakeConfigurationStore
 from tests.bindings.fakes import eventually
 from tests.engine.api.served import details_of, served
 from tests.engine.api.stores import SETTINGS, VALUES, register
@@ -117,6 +120,34 @@ async def test_without_an_app_nobody_can_be_told(tmp_path: Path) -> None:
     async with served(tmp_path, SETTINGS) as api:
         status, answer, _ = await api.call("GET", f"{PATH}/subscribe?key=a")
     assert (status, json.loads(answer)["errorCode"]) == (500, "ERR_APP_CHANNEL_NIL")
+
+
+async def test_store_that_fails_ends_the_stream_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    go = asyncio.Event()
+
+    async def changes() -> AsyncGenerator[Mapping[str, Setting], None]:
+        await go.wait()
+        raise Permanent("its server has lost its mind")
+        yield {}
+
+    async def watch(store: object, keys: Sequence[str], metadata: Mapping[str, str]) -> Any:
+        return changes()
+
+    monkeypatch.setattr(FakeConfigurationStore, "watch", watch)
+    request = configuration_pb2.SubscribeConfigurationRequest(store_name="settings", keys=["color"])
+    async with listening([]) as port, served(tmp_path, with_app(port)) as api, api.stub() as stub, asyncio.timeout(10):
+        stream = stub.SubscribeConfiguration(request)
+        await stream.read()
+        _, answer, _ = await api.call("GET", f"{PATH}/subscribe?key=color")
+        go.set()
+        with pytest.raises(grpc.RpcError, match="its server has lost its mind"):
+            await stream.read()
+        id = json.loads(answer)["id"]
+        assert await api.status("GET", f"{PATH}/{id}/unsubscribe") == 500
+    assert "the app is told of no more changes: failed to subscribe [color]" in caplog.text
+    assert "Traceback" not in caplog.text
 
 
 @pytest.mark.parametrize("method", ["SubscribeConfiguration", "SubscribeConfigurationAlpha1"])

@@ -52,5 +52,7 @@ class ComponentType:
     # Where its events are kept, from its metadata and the component's name, as a text that is the same for one place:
     # what an output puts there, an input of that place takes in. None: nowhere, or it cannot be said.
     place: Callable[[Any, str], str | None] | None = None
+    # Dapr's type of this name is no input, so that an app takes it as one only where its `direction` says so.
+    input_is_ours: bool = False
     shared_input: bool = True  # whether several pipelines may compete for the same input
     extra: str | None = None

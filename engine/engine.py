@@ -123,6 +123,10 @@ class Engine:
         await asyncio.gather(*changes)
         self._has_applied = True
 
+    @property
+    def app_id(self) -> str:
+        return self._options.app_id
+
     async def app(self, name: str) -> AppClient:
         """The client of an app of the folder; raises `Missing`, or `DefinitionError`."""
         return await self._parts.app(name)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bindings.contract import Clock
+from engine.app_inputs import AppInputs
 from engine.definitions.diagnostic import Diagnostic
 from engine.definitions.folder import File
 from engine.discovery import Discovery
@@ -26,6 +27,7 @@ async def follow(
     live = LiveFolder(root)
     found = asyncio.Event()
     discovery = Discovery(root, engine.app, clock, found.set)
+    inputs = AppInputs(root, engine.app_id, engine.app, clock, found.set)
     shown: set[Diagnostic] = set()
     flushing = asyncio.create_task(_flush_every_second(report))
     try:
@@ -33,7 +35,7 @@ async def follow(
             # Before the files are read: what changes meanwhile is seen next time.
             stamps = await asyncio.to_thread(look, root)
             found.clear()
-            checked = await live.load([*given, *discovery.files.values()])
+            checked = await live.load([*given, *discovery.files.values(), *inputs.files.values()])
             for diagnostic in checked.diagnostics:
                 if diagnostic not in shown:
                     text = diagnostic.as_text(color)
@@ -44,9 +46,10 @@ async def follow(
             shown = set(checked.diagnostics)
             await engine.apply(checked.definitions)
             discovery.follow(checked.definitions)
+            inputs.follow(checked.definitions)
             await _first(changed(root, stamps, clock), found.wait())
     finally:
-        await discovery.close()
+        await asyncio.gather(discovery.close(), inputs.close())
         flushing.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await flushing

@@ -37,6 +37,7 @@ spec:
     - name: responseTimeout
       value: 10s
 """,
+    input_is_ours=True,
     input=_input,
     output=_output,
     operations={

@@ -52,6 +52,7 @@ spec:
     - name: pattern # of the input
       value: "*.jpg"
 """,
+    input_is_ours=True,
     input=_input,
     output=_output,
     peek=_peek,

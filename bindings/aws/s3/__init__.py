@@ -55,6 +55,7 @@ spec:
     - name: onDone
       value: delete
 """,
+    input_is_ours=True,
     input=_input,
     output=_output,
     peek=_peek,

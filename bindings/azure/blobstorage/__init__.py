@@ -59,6 +59,7 @@ spec:
     - name: onDone
       value: delete
 """,
+    input_is_ours=True,
     input=_input,
     output=_output,
     peek=_peek,

@@ -4,7 +4,16 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from bindings.metadata import BindingMetadata, Metadata, PubSubMetadata, Secret, StateMetadata, Text, Whole
+from bindings.metadata import (
+    BindingMetadata,
+    LockMetadata,
+    Metadata,
+    PubSubMetadata,
+    Secret,
+    StateMetadata,
+    Text,
+    Whole,
+)
 from bindings.redis.settings import Milliseconds, RedisSettings
 
 _OIDC = "With `useOIDC` only, which is refused when true."
@@ -114,7 +123,7 @@ class RedisPubSubMetadata(_Settings, PubSubMetadata):
     )
 
 
-class RedisLockMetadata(_OldSettings, Metadata):
+class RedisLockMetadata(_OldSettings, LockMetadata):
     """https://docs.dapr.io/reference/components-reference/supported-locks/redis-lock/"""
 
 

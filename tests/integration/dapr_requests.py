@@ -63,7 +63,7 @@ def _state() -> Iterator[Request]:
     for number, value in enumerate(values):
         yield Request("POST", _STATE, 204, body=[{"key": f"v{number}", "value": value}])
         yield Request("GET", f"{_STATE}/v{number}", 200)
-    for key in ("a b", "ü", "a:b", "a|b", "a.b", "a,b", "A", "a%b"):
+    for key in ("a b", "ü", "a:b", "a|b", "a.b", "a,b", "A", "a%b", "a/b"):
         yield Request("PUT", _STATE, 204, body=[{"key": key, "value": key}])
         yield Request("GET", f"{_STATE}/{quote(key, safe='')}", 200)
     yield Request("POST", _STATE, 204, body=[{"key": "p+q", "value": 1}])

@@ -33,7 +33,7 @@ def _configuration_store(metadata: PostgreSqlConfigurationMetadata, context: Con
 
 output_component = ComponentType(
     name="bindings.postgresql",
-    summary="SQL statements, run on a PostgreSQL database. Each is a transaction of its own.",
+    summary="SQL statements, run on a PostgreSQL database, many in one round trip; none fails because of another.",
     metadata=PostgreSqlBindingMetadata,
     example="""\
 apiVersion: dapr.io/v1alpha1

@@ -17,12 +17,16 @@ from bindings.postgresql.statements import Statement, run
 from engine.errors import EventError, Permanent
 from engine.event import rfc3339
 
-_COPY = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*copy\b", re.IGNORECASE | re.DOTALL)
+# Behind spaces and comments.
+_REFUSED = re.compile(
+    r"(?:\s|--[^\n]*\n|/\*.*?\*/)*(copy|begin|start|commit|end|rollback|abort|savepoint|release|prepare)\b",
+    re.IGNORECASE | re.DOTALL,
+)
 _MAY = "the user must be allowed to connect"
 
 
 class PostgreSqlOutput:
-    """Runs the statements of one call on one connection, in their order, each as a transaction of its own."""
+    """Runs the statements of one call on one connection, in their order. None fails because of another."""
 
     def __init__(self, metadata: PostgreSqlBindingMetadata, context: Context) -> None:
         address = Address.of(metadata, context.name)
@@ -57,8 +61,11 @@ class PostgreSqlOutput:
         sql = operation.metadata.get("sql")
         if not sql:
             return Permanent("the operation needs a statement in its metadata `sql`")
-        if _COPY.match(sql):
-            return Permanent("COPY needs a stream of data, which an event has not: use INSERT")
+        if refused := _REFUSED.match(sql):
+            return Permanent(
+                f"a statement cannot begin with {refused[1].upper()}: it has no stream of data, and no part "
+                "in transactions but its own"
+            )
         try:
             return Statement(sql.encode(), _parameters(operation.metadata.get("params", "")))
         except UnicodeEncodeError:

@@ -1,7 +1,8 @@
-"""SQL statements of events, many in one round trip, each a transaction of its own.
+"""SQL statements of events, many in one round trip (https://www.postgresql.org/docs/current/libpq-pipeline-mode.html).
 
-psycopg's own pipelines have one transaction between two synchronisations, and wait at each of them. libpq needs
-neither: a Sync after each statement keeps them apart (https://www.postgresql.org/docs/current/libpq-pipeline-mode.html).
+All are one transaction, which costs one wait for the disk; where one fails, they are undone, and each becomes its own.
+psycopg's pipelines end at the first error, and wait at each synchronisation. libpq need not: a Sync behind each
+statement keeps them apart.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from psycopg import errors, generators
 from psycopg.abc import PQGen
@@ -20,6 +21,7 @@ from psycopg.pq.abc import PGconn, PGresult
 from bindings.postgresql.parameters import as_text
 from bindings.postgresql.pool import Connection
 
+_Command: TypeAlias = Callable[[], None]
 _COPYING = (ExecStatus.COPY_IN, ExecStatus.COPY_OUT, ExecStatus.COPY_BOTH)
 
 
@@ -61,7 +63,7 @@ async def _run_together(connection: Connection, statements: Sequence[Statement])
     described = [statement for statement in statements if any(isinstance(one, list) for one in statement.parameters)]
     types = dict(zip(map(id, described), await _describe(connection, described), strict=True))
     answers: list[PGresult | errors.Error] = []
-    commands: list[Callable[[], None]] = []
+    commands: list[_Command] = []
     for statement in statements:
         oids = types.get(id(statement), ())
         if isinstance(oids, errors.Error):
@@ -74,8 +76,22 @@ async def _run_together(connection: Connection, statements: Sequence[Statement])
             continue
         commands.append(partial(connection.pgconn.send_query_params, statement.sql, texts))
         answers.append(_SENT)
-    results = iter(await _pipelined(connection, commands))
+    results = iter(await _execute(connection, commands))
     return [_answer(connection, next(results)) if answer is _SENT else answer for answer in answers]
+
+
+async def _execute(connection: Connection, commands: Sequence[_Command]) -> list[list[PGresult]]:
+    """The results of each."""
+    pgconn = connection.pgconn
+    if len(commands) > 1:
+        begin, roll_back, commit = (
+            partial(pgconn.send_query_params, text, None) for text in (b"BEGIN", b"ROLLBACK", b"COMMIT")
+        )
+        [results] = await _pipelined(connection, [[begin, *commands, commit]])
+        if results[-1].command_status == b"COMMIT":
+            return [[result] for result in results[1:-1]]
+        await _pipelined(connection, [[roll_back]])
+    return await _pipelined(connection, [[command] for command in commands])
 
 
 _SENT = errors.Error()
@@ -84,55 +100,55 @@ _SENT = errors.Error()
 async def _describe(connection: Connection, statements: Sequence[Statement]) -> list[Sequence[int] | errors.Error]:
     """The types of their parameters, by the numbers that PostgreSQL has for types."""
     pgconn = connection.pgconn
-    commands: list[Callable[[], None]] = []
-    for statement in statements:
-        commands += [partial(pgconn.send_prepare, b"", statement.sql), partial(pgconn.send_describe_prepared, b"")]
-    results = await _pipelined(connection, commands)
-    found: list[Sequence[int] | errors.Error] = []
-    for prepared, described in zip(results[::2], results[1::2], strict=True):
-        answer = _answer(connection, prepared)
-        if isinstance(answer, errors.Error):
-            found.append(answer)
-        else:
-            [result] = described
-            found.append([result.param_type(number) for number in range(result.nparams)])
-    return found
+    describe = partial(pgconn.send_describe_prepared, b"")
+    groups = [[partial(pgconn.send_prepare, b"", statement.sql), describe] for statement in statements]
+    answers = [_answer(connection, results) for results in await _pipelined(connection, groups)]
+    return [
+        answer if isinstance(answer, errors.Error) else [answer.param_type(number) for number in range(answer.nparams)]
+        for answer in answers
+    ]
 
 
-async def _pipelined(connection: Connection, commands: Sequence[Callable[[], None]]) -> list[list[PGresult]]:
-    """The results of each command."""
-    if not commands:
+async def _pipelined(connection: Connection, groups: Sequence[Sequence[_Command]]) -> list[list[PGresult]]:
+    """The results of each group; a command that fails ends its own."""
+    if not groups:
         return []
     pgconn = connection.pgconn
     pgconn.enter_pipeline_mode()
     try:
-        results = await connection.wait(_exchange(pgconn, commands))
+        return await connection.wait(_exchange(pgconn, groups))
     finally:
         if not connection.closed and pgconn.pipeline_status != PipelineStatus.OFF:
             try:
                 pgconn.exit_pipeline_mode()
             except errors.OperationalError:  # something is under way that will not be read
                 pgconn.finish()
-    return results[::2]  # the others are those of the Syncs
 
 
-def _exchange(pgconn: PGconn, commands: Sequence[Callable[[], None]]) -> PQGen[list[list[PGresult]]]:
-    queue: deque[Callable[[], None]] = deque()
-    for command in commands:
-        queue += [command, pgconn.pipeline_sync]
-    wanted = len(queue)
-    results: list[list[PGresult]] = yield from generators.pipeline_communicate(pgconn, queue)
-    while len(results) < wanted:
-        results.append((yield from generators.fetch_many(pgconn)))
-    return results
+def _exchange(pgconn: PGconn, groups: Sequence[Sequence[_Command]]) -> PQGen[list[list[PGresult]]]:
+    queue: deque[_Command] = deque()
+    for commands in groups:
+        queue += [*commands, pgconn.pipeline_sync]
+    parts: deque[list[PGresult]] = deque((yield from generators.pipeline_communicate(pgconn, queue)))
+    found: list[list[PGresult]] = [[]]
+    # An error of the commit at a Sync comes before the result of the Sync.
+    while len(found) <= len(groups):
+        part = parts.popleft() if parts else (yield from generators.fetch_many(pgconn))
+        if not part:
+            raise errors.OperationalError("the server has answered less than it was asked")
+        if part[-1].status == ExecStatus.PIPELINE_SYNC:
+            found.append([])
+        else:
+            found[-1] += part
+    return found[:-1]
 
 
 def _answer(connection: Connection, results: Sequence[PGresult]) -> PGresult | errors.Error:
-    """That of the last statement of a script, or of the one that failed."""
-    last = results[-1]
-    if last.status == ExecStatus.FATAL_ERROR:
-        return errors.error_from_result(last, connection.info.encoding)
-    if last.status in _COPYING:
-        connection.pgconn.finish()
-        return errors.NotSupportedError("COPY needs a stream of data, which an event has not")
-    return last
+    """The first error, or the last result."""
+    for result in results:
+        if result.status == ExecStatus.FATAL_ERROR:
+            return errors.error_from_result(result, connection.info.encoding)
+        if result.status in _COPYING:
+            connection.pgconn.finish()
+            return errors.NotSupportedError("COPY needs a stream of data, which an event has not")
+    return results[-1]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -209,3 +210,13 @@ async def test_only_an_input_that_needs_it_stands_behind_a_spool(
     hook = use(manifest(input=input))
     assert components.input(hook) is input
     assert isinstance(components.durable(input, hook), Spool) == spooled
+
+
+async def test_version_of_a_component_reaches_its_factory() -> None:
+    output = Output()
+    components = Components(MemoryStore(), VirtualClock())
+    versioned = replace(use(manifest(output)), version="v2")
+    await components.output(versioned)
+    assert output.context is not None
+    assert output.context.version == "v2"
+    await components.release(versioned)

@@ -73,3 +73,12 @@ async def test_revision_changes_with_the_secret_store_of_a_component(tmp_path: P
         definitions = await project(tmp_path, "one", file)
         revisions.append(revision_of(definitions.pipelines["p"], definitions))
     assert revisions[0] == revisions[1] != revisions[2]
+
+
+async def test_component_has_the_version_of_its_document(tmp_path: Path) -> None:
+    written = component("    - {name: connectionString, value: host=h}\n", "store", "state.postgresql")
+    assert "version: v1" in written
+    newer = written.replace("version: v1", "version: v2").replace("name: store", "name: newer")
+    report = await report_of(tmp_path, {"all.yaml": documents(written, newer)})
+    async with Resolver(report.definitions, MemoryStore(), VirtualClock()) as resolver:
+        assert [(await resolver.component(name)).version for name in ("store", "newer")] == ["v1", "v2"]

@@ -232,9 +232,48 @@ async def test_script_of_several_statements_is_one_transaction(output: PostgreSq
     assert len(await query(output, f"SELECT id FROM {table}")) == 3
 
 
-async def test_statement_that_leaves_a_transaction_open_is_undone(output: PostgreSqlOutput, table: str) -> None:
-    await output.invoke([operation("BEGIN"), operation(f"INSERT INTO {table} (id) VALUES (1)")])
+@pytest.mark.parametrize(
+    "sql", ["BEGIN", "/* x */ rollback", "-- x\n  COMMIT", "start transaction", "COPY x TO STDOUT"]
+)
+async def test_statement_that_cannot_stand_alone_is_refused(output: PostgreSqlOutput, table: str, sql: str) -> None:
+    insert = operation(f"INSERT INTO {table} (id) VALUES (1)")
+    first, refused, second = await output.invoke([insert, operation(sql), operation("SELECT 1")])
+    assert isinstance(first, Result)
+    assert isinstance(refused, Permanent)
+    assert isinstance(second, Result)
+    assert await query(output, f"SELECT id FROM {table}") == [[1]]
+
+
+async def test_script_that_leaves_a_transaction_open_is_undone(output: PostgreSqlOutput, table: str) -> None:
+    await output.invoke([operation(f"SELECT 1; BEGIN; INSERT INTO {table} (id) VALUES (1)")])
     assert await query(output, f"SELECT id FROM {table}") == []
+
+
+async def test_batch_is_one_transaction_unless_one_fails(output: PostgreSqlOutput, table: str) -> None:
+    inserts = [operation(f"INSERT INTO {table} (id) VALUES ($1)", number) for number in range(4)]
+    transactions = f"SELECT count(DISTINCT xmin::text) FROM {table}"
+    await output.invoke(inserts[:3])
+    assert await query(output, transactions) == [[1]]
+    await output.invoke([operation(f"DELETE FROM {table}"), *inserts, inserts[0]])
+    assert await query(output, transactions) == [[4]]
+
+
+async def test_statement_that_needs_to_be_alone_is(output: PostgreSqlOutput, table: str) -> None:
+    insert = operation(f"INSERT INTO {table} (id) VALUES (1)")
+    results = await output.invoke([insert, operation(f"VACUUM {table}"), operation("SELECT 1")])
+    assert all(isinstance(result, Result) for result in results), results
+
+
+async def test_error_at_the_commit_is_that_of_its_statement(output: PostgreSqlOutput, table: str) -> None:
+    await output.invoke(
+        [operation(f"ALTER TABLE {table} ADD other int REFERENCES {table} DEFERRABLE INITIALLY DEFERRED")]
+    )
+    insert = f"INSERT INTO {table} (id, other) VALUES ($1, $2)"
+    first, bad, last = await output.invoke([operation(insert, 1, 1), operation(insert, 2, 9), operation(insert, 3, 3)])
+    assert isinstance(first, Result)
+    assert isinstance(bad, Permanent)
+    assert "foreign key" in str(bad)
+    assert isinstance(last, Result)
 
 
 async def test_large_batches_and_rows_go_through(output: PostgreSqlOutput, table: str) -> None:

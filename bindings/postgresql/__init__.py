@@ -20,9 +20,9 @@ def _output(metadata: PostgreSqlBindingMetadata, context: Context) -> OutputBind
 
 
 def _state_store(metadata: PostgreSqlStateMetadata, context: Context) -> StateStore:
-    from bindings.postgresql.state import PostgreSqlState
+    from bindings.postgresql.state import state_of
 
-    return PostgreSqlState(metadata, context)
+    return state_of(metadata, context)
 
 
 def _configuration_store(metadata: PostgreSqlConfigurationMetadata, context: Context) -> ConfigurationStore:

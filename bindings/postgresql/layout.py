@@ -49,11 +49,10 @@ class JsonLayout:
         live = "(expiredate IS NULL OR expiredate >= CURRENT_TIMESTAMP)"
         expires = "CURRENT_TIMESTAMP + %(ttl)s::float8 * interval '1 second'"
         same = f"key = %(key)s AND xmin = %(etag)s::xid AND {live}"
-        self.select = f"""
-            SELECT key, isbinary, CASE WHEN isbinary THEN value #>> '{{}}' ELSE value::text END,
-                xmin::text, extract(epoch FROM expiredate)::float8
-            FROM {table} WHERE key = ANY (%(keys)s::text[]) AND {live}
-        """
+        columns = """key, isbinary, CASE WHEN isbinary THEN value #>> '{}' ELSE value::text END,
+            xmin::text, extract(epoch FROM expiredate)::float8"""
+        self.select = f"SELECT {columns} FROM {table} WHERE key = ANY (%(keys)s::text[]) AND {live}"
+        self._search = f"SELECT {columns} FROM {table} WHERE NOT isbinary AND {live} AND starts_with(key, %(prefix)s)"
         self.upsert = f"""
             INSERT INTO {table} AS t (key, value, isbinary, expiredate)
             VALUES (%(key)s, %(value)s::jsonb, %(binary)s, {expires})
@@ -73,6 +72,10 @@ class JsonLayout:
     async def migrate(self, connection: Connection) -> None:
         steps = [self._create, self._add_expiry, row_ids(self._table, "insertdate")]
         await migrate(connection, self._metadata_table, "migrations", steps)
+
+    def search(self, where: str, order: str) -> str:
+        """The statement for a `QueryText`."""
+        return f"{self._search} AND {where} ORDER BY {order} LIMIT %(limit)s OFFSET %(offset)s"
 
     def item(self, row: Row) -> tuple[str, Item]:
         key, binary, text, etag, expires = row

@@ -7,13 +7,14 @@ from typing import Any
 
 import psycopg
 
-from bindings.contract import Change, Context, EtagMismatch, Item
+from bindings.contract import Change, Context, EtagMismatch, Item, Page, Query
 from bindings.periodic import Periodic
 from bindings.postgresql.address import Address, pool_of
 from bindings.postgresql.failure import opening_failure, operation_failure
 from bindings.postgresql.layout import BytesLayout, JsonLayout, Layout
 from bindings.postgresql.metadata import PostgreSqlStateMetadata
 from bindings.postgresql.pool import Connection
+from bindings.postgresql.query import QueryText
 from engine.errors import DefinitionError, EventError, Permanent, Unavailable
 
 _MAY = "the user must be allowed to make the tables, or to use those that are there"
@@ -30,11 +31,11 @@ class PostgreSqlState:
     none waits for another that waits for it; what becomes of each key is the same.
     """
 
-    def __init__(self, metadata: PostgreSqlStateMetadata, context: Context) -> None:
+    def __init__(self, metadata: PostgreSqlStateMetadata, context: Context, layout: Layout) -> None:
         address = Address.of(metadata, context.name)
         self._shown = address.shown
         self._pool = pool_of(metadata, address)
-        self._layout = _layout(metadata, context.version)
+        self._layout = layout
         self._metadata = metadata
         self._sweeping = Periodic(self._sweep, metadata.sweep_every, context.clock, f"cleaning up {self._shown}")
 
@@ -139,12 +140,32 @@ class PostgreSqlState:
                 await connection.execute(self._layout.sweep.encode())
 
 
-def _layout(metadata: PostgreSqlStateMetadata, version: str) -> Layout:
-    if version in ("", "v1"):
-        return JsonLayout(metadata.table_name, metadata.metadata_table_name)
-    if version == "v2":
-        return BytesLayout(metadata.table_prefix, metadata.metadata_table_name)
-    raise DefinitionError(f"state.postgresql has no version {version!r}", hint="write `version: v1` or `version: v2`")
+class PostgreSqlJsonState(PostgreSqlState):
+    """Version v1, whose values can be queried, if they are JSON."""
+
+    _layout: JsonLayout
+
+    async def query(self, query: Query) -> Page:
+        text = QueryText(query)
+        statement = self._layout.search(text.where, text.order)
+        try:
+            async with self._pool.connection() as connection:
+                found = await connection.execute(statement.encode(), text.parameters, binary=True)
+                items = list(map(self._layout.item, await found.fetchall()))
+        except (psycopg.Error, TimeoutError) as error:
+            raise operation_failure(error, self._shown) from error
+        more = bool(query.limit) and len(items) > query.limit
+        return Page(items[: query.limit or None], str(text.parameters["offset"] + query.limit) if more else "")
+
+
+def state_of(metadata: PostgreSqlStateMetadata, context: Context) -> PostgreSqlState:
+    """The store of the component's version; raises `DefinitionError` for one that there is not."""
+    if context.version in ("", "v1"):
+        return PostgreSqlJsonState(metadata, context, JsonLayout(metadata.table_name, metadata.metadata_table_name))
+    if context.version == "v2":
+        return PostgreSqlState(metadata, context, BytesLayout(metadata.table_prefix, metadata.metadata_table_name))
+    hint = "write `version: v1` or `version: v2`"
+    raise DefinitionError(f"state.postgresql has no version {context.version!r}", hint=hint)
 
 
 def _is_conditional(change: Change) -> bool:

@@ -77,8 +77,7 @@ async def test_revision_changes_with_the_secret_store_of_a_component(tmp_path: P
 
 async def test_component_has_the_version_of_its_document(tmp_path: Path) -> None:
     written = component("    - {name: connectionString, value: host=h}\n", "store", "state.postgresql")
-    assert "version: v1" in written
-    newer = written.replace("version: v1", "version: v2").replace("name: store", "name: newer")
+    newer = written.replace("spec:\n", "spec:\n  version: v2\n").replace("name: store", "name: newer")
     report = await report_of(tmp_path, {"all.yaml": documents(written, newer)})
     async with Resolver(report.definitions, MemoryStore(), VirtualClock()) as resolver:
         assert [(await resolver.component(name)).version for name in ("store", "newer")] == ["v1", "v2"]

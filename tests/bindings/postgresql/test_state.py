@@ -15,7 +15,7 @@ import pytest
 
 from bindings.contract import Change, Context, StateStore
 from bindings.postgresql.metadata import PostgreSqlStateMetadata
-from bindings.postgresql.state import PostgreSqlState
+from bindings.postgresql.state import PostgreSqlState, state_of
 from engine.clock import SystemClock, VirtualClock
 from engine.errors import DefinitionError, NotReady, Permanent, Unavailable
 from engine.testing.memory_store import MemoryStore
@@ -37,7 +37,7 @@ def url(postgresql: PostgreSql) -> str:
 
 def make(url: str, version: str = "v1", clock: Any = None, **fields: Any) -> PostgreSqlState:
     metadata = PostgreSqlStateMetadata.model_validate({"connectionString": url, **fields})
-    return PostgreSqlState(metadata, Context("state", MemoryStore(), clock or SystemClock(), version))
+    return state_of(metadata, Context("state", MemoryStore(), clock or SystemClock(), version))
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from bindings.contract import AllOf, Compare, Condition, Filter, Query
+from bindings.query import AllOf, Compare, Condition, Filter, Query
 from engine.errors import Permanent
 
 _OPERATORS = {Compare.GT: ">", Compare.GTE: ">=", Compare.LT: "<", Compare.LTE: "<="}

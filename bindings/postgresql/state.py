@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 
-from bindings.contract import Change, Context, EtagMismatch, Item, Page, Query
+from bindings.contract import Change, Context, EtagMismatch, Item
 from bindings.periodic import Periodic
 from bindings.postgresql.address import Address, pool_of
 from bindings.postgresql.failure import opening_failure, operation_failure
@@ -15,6 +15,7 @@ from bindings.postgresql.layout import BytesLayout, JsonLayout, Layout
 from bindings.postgresql.metadata import PostgreSqlStateMetadata
 from bindings.postgresql.pool import Connection
 from bindings.postgresql.query import QueryText
+from bindings.query import Page, Query
 from engine.errors import DefinitionError, EventError, Permanent, Unavailable
 
 _MAY = "the user must be allowed to make the tables, or to use those that are there"

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from bindings.contract import AllOf, AnyOf, Change, Compare, Condition, Filter, Query, Queryable, StateStore
+from bindings.contract import Change, Queryable, StateStore
+from bindings.query import AllOf, AnyOf, Compare, Condition, Filter, Query
 from engine.errors import Permanent
 
 PEOPLE: dict[str, Any] = {

@@ -23,7 +23,7 @@ LIBRARIES = {
     "referencing",
     "yaml",
 }
-FROM_BINDINGS = {"bindings.contract", "bindings.manifest", "bindings.metadata", "bindings.store"}
+FROM_BINDINGS = {"bindings.contract", "bindings.manifest", "bindings.metadata", "bindings.query", "bindings.store"}
 FROM_ENGINE = {"engine.errors", "engine.event"}
 LONGEST = 300
 TESTS_OF_MORE_THAN_A_MODULE = {

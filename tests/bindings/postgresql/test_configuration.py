@@ -135,24 +135,24 @@ async def test_what_the_notification_says_does_not_matter(database: str) -> None
 
 
 @pytest.mark.parametrize("fault", ["restart", "cut"])
-async def test_what_changes_while_the_connection_is_lost_comes_out(own_postgresql: PostgreSql, fault: str) -> None:
-    url, clock = own_postgresql.new_database(), VirtualClock()
+async def test_what_changes_while_the_connection_is_lost_comes_out(stoppable: PostgreSql, fault: str) -> None:
+    url, clock = stoppable.new_database(), VirtualClock()
     table = new_table(url)
-    proxy = Proxy(own_postgresql.port)
+    proxy = Proxy(stoppable.port)
     await proxy.start()
     put(url, table, "gone", "1")
-    async with opened(url.replace(str(own_postgresql.port), str(proxy.port)), table, clock) as store:
+    async with opened(url.replace(str(stoppable.port), str(proxy.port)), table, clock) as store:
         async with aclosing(await store.watch([], {})) as changes:
             waiting = asyncio.ensure_future(anext(changes))
             if fault == "restart":
-                own_postgresql.stop()
+                stoppable.stop()
             else:
                 proxy.cut()
             await eventually(lambda: clock.sleepers == 1)
             if fault == "restart":
                 await clock.advance(0.5)  # in vain
                 await eventually(lambda: clock.sleepers == 1)
-                own_postgresql.start()
+                stoppable.start()
             put(url, table, "new", "1")
             execute(url, f"DELETE FROM {table} WHERE key = 'gone'")
             await clock.advance(1)
@@ -172,8 +172,8 @@ async def test_watcher_leaves_no_connection_behind(database: str) -> None:
         await eventually(lambda: connection.execute(count.encode()).fetchall() == [(1,)])  # this one itself
 
 
-async def test_failures_are_told_by_what_can_be_done(own_postgresql: PostgreSql) -> None:
-    url = own_postgresql.new_database()
+async def test_failures_are_told_by_what_can_be_done(stoppable: PostgreSql) -> None:
+    url = stoppable.new_database()
     table = new_table(url)
     with pytest.raises(DefinitionError, match="there is no table nothing"):
         async with opened(url, "nothing"):
@@ -182,12 +182,12 @@ async def test_failures_are_told_by_what_can_be_done(own_postgresql: PostgreSql)
         execute(url, f"ALTER TABLE {table} DROP COLUMN version")
         with pytest.raises(Permanent, match="version"):
             await store.get([], {})
-        own_postgresql.stop()
+        stoppable.stop()
         with pytest.raises(Unavailable):
             await store.get([], {})
         with pytest.raises(Unavailable):
             await store.watch([], {})
-        own_postgresql.start()
+        stoppable.start()
     [port] = free_ports(1)
     with pytest.raises(NotReady):
         await make(f"postgresql://postgres@127.0.0.1:{port}/x", table).open()

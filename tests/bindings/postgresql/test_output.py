@@ -313,14 +313,14 @@ async def test_connections_are_as_many_as_are_allowed(database: str) -> None:
         assert await query(output, "SELECT 1") == [[1]]
 
 
-async def test_nothing_fails_after_the_server_was_restarted(own_postgresql: PostgreSql) -> None:
-    url = own_postgresql.new_database()
+async def test_nothing_fails_after_the_server_was_restarted(stoppable: PostgreSql) -> None:
+    url = stoppable.new_database()
     async with opened(url) as output:
         await asyncio.gather(*(query(output, "SELECT 1") for _ in range(10)))
-        own_postgresql.stop()
+        stoppable.stop()
         results = await output.invoke([operation("SELECT 1"), operation("SELECT 2")])
         assert [type(result) for result in results] == [Unavailable] * 2
-        own_postgresql.start()
+        stoppable.start()
         assert await asyncio.gather(*(query(output, "SELECT 1") for _ in range(10))) == [[[1]]] * 10
 
 

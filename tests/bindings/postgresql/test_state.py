@@ -221,15 +221,15 @@ async def test_sweeping_can_be_turned_off(url: str, interval: Any) -> None:
         assert clock.sleepers == 0
 
 
-async def test_sweep_that_fails_is_done_again(own_postgresql: PostgreSql, caplog: pytest.LogCaptureFixture) -> None:
-    clock, url = VirtualClock(), own_postgresql.new_database()
+async def test_sweep_that_fails_is_done_again(stoppable: PostgreSql, caplog: pytest.LogCaptureFixture) -> None:
+    clock, url = VirtualClock(), stoppable.new_database()
     async with opened(url, "v1", clock, cleanupIntervalInSeconds="1") as store:
         await store.write([Change("a", b"1", ttl=1)])
         execute(url, "UPDATE state SET expiredate = now() - interval '1 s'")
-        own_postgresql.stop()
+        stoppable.stop()
         await clock.advance(1)
         await eventually(lambda: "is done again in 1 s" in caplog.text)
-        own_postgresql.start()
+        stoppable.start()
         await eventually(lambda: clock.sleepers == 1)
         await clock.advance(1)
         await eventually(lambda: execute(url, "SELECT count(*) FROM state") == [(0,)])
@@ -259,16 +259,16 @@ async def test_change_that_the_server_refuses_fails_alone(url: str) -> None:
         assert (await store.get(["a", "b", "bad", "c"])).keys() == {"a", "c"}
 
 
-async def test_nothing_fails_after_the_server_was_restarted(own_postgresql: PostgreSql) -> None:
-    async with opened(own_postgresql.new_database()) as store:
+async def test_nothing_fails_after_the_server_was_restarted(stoppable: PostgreSql) -> None:
+    async with opened(stoppable.new_database()) as store:
         await asyncio.gather(*(store.write([Change(str(n), b"1")]) for n in range(10)))
-        own_postgresql.stop()
+        stoppable.stop()
         [error] = await store.write([Change("x", b"1")])
         assert isinstance(error, Unavailable)
         for call in (store.get(["1"]), store.transact([Change("x", b"1")])):
             with pytest.raises(Unavailable):
                 await call
-        own_postgresql.start()
+        stoppable.start()
         assert list(await store.write([Change("x", b"2")])) == [None]
         assert len(await store.get([str(n) for n in range(10)])) == 10
 

@@ -50,9 +50,9 @@ class Link:
     async def failed(self, error: Exception) -> None:
         self.replies.complaint = str(error).removeprefix("nats: ")
 
-    async def lost(self) -> None:
+    def lost(self) -> None:
         error = self.client.last_error
-        self.problem = f"the connection to NATS was lost{f': {_reason(error)}' if error else ''}"
+        self.problem = self.problem or f"the connection to NATS was lost{f': {_reason(error)}' if error else ''}"
         for lane in list(self._lanes):
             lane.broken(self.problem)
 
@@ -64,7 +64,11 @@ class Link:
 
 
 class _StrictClient(Client):
-    """nats-py uses TLS when the server says so; this one also refuses a server that does not."""
+    """nats-py uses TLS when the server says so; this one also refuses a server that does not. And it always tells of
+    the end of a connection, which nats-py does not when it has something left to write.
+    """
+
+    lost: Callable[[], None]
 
     def __init__(self, wants_tls: bool) -> None:
         super().__init__()
@@ -74,6 +78,12 @@ class _StrictClient(Client):
         if initial_connection and self._wants_tls and not info.get("tls_required"):
             raise Error("nats: the server does not speak TLS")  # before any secret was sent
         await super()._process_info(info, initial_connection)
+
+    async def _close(self, status: int, do_cbs: bool = True) -> None:
+        self.lost()
+        self._pending.clear()  # nobody waits for it any more, and to write it would fail
+        self._pending_data_size = 0
+        await super()._close(status, do_cbs)
 
 
 class NatsConnection:
@@ -106,17 +116,18 @@ class NatsConnection:
         options = await asyncio.to_thread(self._credentials)
         client = _StrictClient(metadata.wants_tls)
         link = Link(client, metadata.api)
+        client.lost = link.lost
         try:
             async with asyncio.timeout(_CONNECT_TIMEOUT):
                 await client.connect(
                     metadata.servers,
                     name=metadata.name,
                     error_cb=link.failed,
-                    closed_cb=link.lost,
                     allow_reconnect=False,  # the engine opens again, and shows meanwhile what is the matter
                     max_reconnect_attempts=1,
                     reconnect_time_wait=0,
                     ping_interval=_PING_EVERY,
+                    pending_size=0,  # else it waits for ever with what a broken connection cannot take
                     **options,
                 )
                 await link.replies.start()

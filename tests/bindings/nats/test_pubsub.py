@@ -9,7 +9,7 @@ import pytest
 from nats.js.api import DiscardPolicy
 
 from bindings.contract import Outcome, Publication, PubSub
-from engine.errors import Permanent, Unavailable
+from engine.errors import NotReady, Permanent, Unavailable
 from tests.bindings.conformance import settled
 from tests.bindings.nats.project import add_stream, jetstream, make_pubsub, opened, read_all, reading
 from tests.bindings.nats.server import Nats
@@ -168,6 +168,32 @@ async def test_connection_that_is_cut_fails_what_is_not_confirmed_and_is_made_ag
         assert [type(error) for error in errors] == [Unavailable] * 2
         assert "the connection to NATS was lost" in str(errors[0])
         assert await pubsub.publish(topic, [publication(b"3")]) == [None]
+    await proxy.stop()
+
+
+async def test_connection_that_is_cut_while_much_is_written_is_made_again(server: Nats, url: str) -> None:
+    proxy = Proxy(server.port)
+    await proxy.start()
+    topic, many = new_topic(), [publication(bytes(100_000)) for _ in range(80)]
+    async with (
+        opened(f"nats://127.0.0.1:{proxy.port}") as pubsub,
+        reading(pubsub, topic) as binding,
+        asyncio.timeout(9),
+    ):
+        proxy.stall()
+        publishing = asyncio.ensure_future(pubsub.publish(topic, many))
+        read = asyncio.ensure_future(binding.read(10))
+        await asyncio.wait({publishing, read}, timeout=0.2)
+        proxy.cut()
+        proxy.mend()
+        assert [type(error) for error in await publishing][-1] is Unavailable
+        with pytest.raises(NotReady):
+            await read
+        await binding.close()
+        await binding.open()
+        assert await pubsub.publish(topic, [publication(b"3")]) == [None]
+        while [one.data for one in await binding.read(100)][-1] != b"3":
+            pass
     await proxy.stop()
 
 

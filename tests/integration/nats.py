@@ -6,9 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import nats
-from nats.errors import TimeoutError as NothingThere
 from nats.js.client import JetStreamContext
-from nats.js.errors import NotFoundError
 
 from tests.bindings.nats.server import Nats
 from tests.integration.faults import component
@@ -38,18 +36,15 @@ class JetStreamTopics(Nats):
             return sum((one.num_pending or 0) + (one.num_ack_pending or 0) for one in consumers)
 
     async def take_all(self, place: str) -> Sequence[bytes]:
+        count, found = await self.waiting(place), list[bytes]()
         async with self._stream() as stream:
             durable = (await stream.consumers_info("FAULTS"))[0].name if place == "source" else None
-            found: list[bytes] = []
             subscription = await stream.pull_subscribe(place, durable=durable, stream="FAULTS")
-            while True:
-                try:
-                    messages = await subscription.fetch(500, timeout=0.5)
-                except (NothingThere, NotFoundError):
-                    return found
-                for message in messages:
+            while len(found) < count:
+                for message in await subscription.fetch(500, timeout=30):
                     await message.ack()
                     found.append(_data(message.data))
+        return found
 
     @asynccontextmanager
     async def _stream(self) -> AsyncIterator[JetStreamContext]:

@@ -18,30 +18,31 @@ from azure.storage.queue import QueueServiceClient
 from tests.servers import free_ports, require, wait_until_ready
 
 VERSION = "3.37.0"
-ACCOUNT, KEY = "jackfield", base64.b64encode(b"a key of no secret").decode()
+KEY = base64.b64encode(b"a key of no secret").decode()
 
 
 class Azurite:
     """Started with `start`, stopped with `stop`; its data stays until the folder is gone."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, account: str = "jackfield") -> None:
         self._node = require("nodejs", "node")
         self._program = _install(require("npm", "npm"))
         self._folder = folder
         self.blob_port, self.queue_port, self._table_port = free_ports(3)
         self.blob_url = f"http://127.0.0.1:{self.blob_port}"
         self.queue_url = f"http://127.0.0.1:{self.queue_port}"
-        self.login = {"accountName": ACCOUNT, "accountKey": KEY}
-        credential: Any = {"account_name": ACCOUNT, "account_key": KEY}
-        self.blobs = BlobServiceClient(f"{self.blob_url}/{ACCOUNT}", credential)
-        self.queues = QueueServiceClient(f"{self.queue_url}/{ACCOUNT}", credential)
+        self._account = account
+        self.login = {"accountName": account, "accountKey": KEY}
+        credential: Any = {"account_name": account, "account_key": KEY}
+        self.blobs = BlobServiceClient(f"{self.blob_url}/{account}", credential)
+        self.queues = QueueServiceClient(f"{self.queue_url}/{account}", credential)
 
     def start(self) -> None:
         """Returns when it takes requests."""
         arguments = ["--location", str(self._folder), "--silent", "--skipApiVersionCheck", "--disableTelemetry"]
         for service, port in [("blob", self.blob_port), ("queue", self.queue_port), ("table", self._table_port)]:
             arguments += [f"--{service}Host", "127.0.0.1", f"--{service}Port", str(port)]
-        environment = {"PATH": os.environ["PATH"], "AZURITE_ACCOUNTS": f"{ACCOUNT}:{KEY}"}
+        environment = {"PATH": os.environ["PATH"], "AZURITE_ACCOUNTS": f"{self._account}:{KEY}"}
         with (self._folder / "output").open("ab") as output:
             self._process = subprocess.Popen(
                 [str(self._node), str(self._program), *arguments],

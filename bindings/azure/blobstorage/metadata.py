@@ -67,7 +67,7 @@ class BlobStorageMetadata(AzureMetadata, BindingMetadata):
     )
     poll_interval: PositiveDuration = Field(
         10.0,
-        description="Input: how long to wait between two listings; each costs a request for every 1,000 blobs.",
+        description="Input: how long to wait between two listings; each costs a request for every 250 blobs.",
         examples=["10s", "5m"],
     )
     max_inline_size: Size = Field(

@@ -60,6 +60,9 @@ class Azurite:
 
     def close(self) -> None:
         self.stop()
+        self.close_clients()
+
+    def close_clients(self) -> None:
         self.blobs.close()
         self.queues.close()
 

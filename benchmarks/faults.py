@@ -22,6 +22,7 @@ from tests.integration.nats import JetStreamTopics
 from tests.integration.rabbitmq import RabbitMqQueues
 from tests.integration.redis import RedisStreams
 from tests.integration.sqs import SqsQueues
+from tests.integration.storagequeues import StorageQueues
 
 EVENTS, RESTARTS, CUTS = 5_000, 2, 5
 
@@ -31,7 +32,7 @@ class Server(Broker, Protocol):
     def stop(self) -> None: ...
 
 
-# With how many restarts: moto, which stands for SQS, has all in memory.
+# With how many restarts: moto, which stands for SQS, has all in memory. Azurite is restarted in order.
 BROKERS: Mapping[str, tuple[Callable[[Path], Server], int]] = {
     "RabbitMQ": (RabbitMqQueues, RESTARTS),
     "Kafka": (KafkaTopics, RESTARTS),
@@ -39,6 +40,7 @@ BROKERS: Mapping[str, tuple[Callable[[Path], Server], int]] = {
     "JetStream": (JetStreamTopics, RESTARTS),
     "MQTT": (MqttTopics, RESTARTS),
     "SQS": (SqsQueues, 0),
+    "Azure Storage queues": (StorageQueues, RESTARTS),
 }
 
 

@@ -39,7 +39,7 @@ async def test_orders_of_a_file_become_invoices(
     try:
         run = await project.run()
         await run.until(lambda line: line["pipeline"] == "uploads" and "started" in line["message"])
-        await asyncio.to_thread(subprocess.run, [sys.executable, str(EXAMPLE / "upload.py")], check=True)
+        await asyncio.to_thread(subprocess.run, [sys.executable, str(EXAMPLE / "customer.py")], check=True)
         await eventually(
             lambda: list(container.list_blob_names()) == ["invoices/17.json", "invoices/18.json"], timeout=30
         )

@@ -37,8 +37,8 @@ async def test_files_become_sums_and_are_moved(
         sys.executable, str(EXAMPLE / "totals.py"), env={**os.environ, "PORT": port}
     )
     try:
-        provision = [sys.executable, str(EXAMPLE / "provision.py")]
-        await asyncio.to_thread(subprocess.run, provision, check=True)
+        shops = [sys.executable, str(EXAMPLE / "shops.py")]
+        await asyncio.to_thread(subprocess.run, shops, check=True)
         run = await project.run()
         expected = ["done/berlin.csv", "done/zürich.csv", "in/broken.csv"]
         expected += ["totals/berlin.csv.json", "totals/zürich.csv.json"]

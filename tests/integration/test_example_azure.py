@@ -50,7 +50,7 @@ async def test_orders_of_a_file_become_invoices(
         invoice = container.download_blob("invoices/17.json")
         assert json.loads(invoice.readall())["total"] == 10
         assert invoice.properties.metadata == {"customer": "zoe"}
-        assert invoice.properties.content_settings.content_type.startswith("application/json")
+        assert str(invoice.properties.content_settings.content_type).startswith("application/json")
     finally:
         app.kill()
         await app.wait()

@@ -71,13 +71,14 @@ class Reader:
                 attributes[attribute] = value
             if self._names.passes(name):
                 metadata[name] = quote_plus(value) if self._escapes else value
-        metadata |= {"__topic": topic, "__partition": partition, "__offset": offset}
+        metadata["__topic"], metadata["__partition"], metadata["__offset"] = topic, partition, offset
         if (key := message.key()) is not None:
             text = key.decode(errors="backslashreplace")
             metadata["__key"] = quote_plus(text) if self._escapes else text
         if kind != TIMESTAMP_NOT_AVAILABLE:
             metadata["__timestamp"] = str(milliseconds)
-            attributes.setdefault("time", rfc3339(milliseconds / 1000))
+            if "time" not in attributes:
+                attributes["time"] = rfc3339(milliseconds / 1000)
         id = str(attributes.pop("id", "") or f"{topic}-{partition}-{offset}")
         return Received(id, message.value(), attributes, metadata)
 

@@ -45,9 +45,15 @@ class AwsMetadata(Metadata):
         None, description="Another name of `sessionName`, which Dapr reads.", examples=["orders-service"]
     )
     trust_anchor_arn: Text | None = Field(
-        None, description="Refused: IAM Roles Anywhere with the certificates of Dapr's control plane."
+        None,
+        description="Refused: IAM Roles Anywhere with the certificates of Dapr's control plane.",
+        examples=["arn:aws:rolesanywhere:us-east-1:123456789012:trust-anchor/a1"],
     )
-    trust_profile_arn: Text | None = Field(None, description="Refused, as `trustAnchorArn`.")
+    trust_profile_arn: Text | None = Field(
+        None,
+        description="Refused, as `trustAnchorArn`.",
+        examples=["arn:aws:rolesanywhere:us-east-1:123456789012:profile/p1"],
+    )
 
     @property
     def region_name(self) -> str | None:

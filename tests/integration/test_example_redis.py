@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -32,6 +32,8 @@ async def running(project: Project, server: RedisServer) -> AsyncIterator[aiohtt
     app = await asyncio.create_subprocess_exec(sys.executable, str(ROOT / "examples/redis/shop.py"), env=environment)
     try:
         async with aiohttp.ClientSession(run.url) as session:
+            while (await session.get("/v1.0/healthz/outbound")).status != 204:
+                pass
             yield session
             assert await run.stop() == 0, run.told()
     finally:
@@ -39,10 +41,16 @@ async def running(project: Project, server: RedisServer) -> AsyncIterator[aiohtt
         await app.wait()
 
 
-@pytest.mark.timeout(400)  # it may have to install the server
-async def test_orders_become_invoices_and_state(project: Project, tmp_path_factory: pytest.TempPathFactory) -> None:
+@pytest.fixture
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     server = RedisServer(tmp_path_factory.mktemp("redis"))
     server.start()
+    yield server
+    server.stop()
+
+
+@pytest.mark.timeout(400)  # it may have to install the server
+async def test_orders_become_invoices_and_state(project: Project, server: RedisServer) -> None:
     client: Any = Redis(port=server.port)
     orders = [
         {"customer": "zoe", "article": "tea", "quantity": 2},
@@ -68,4 +76,3 @@ async def test_orders_become_invoices_and_state(project: Project, tmp_path_facto
     assert (await client.xpending("orders", "orders"))["pending"] == 0
     assert "app shop answered 422" in await project.command("dead-letters", "list")
     await client.aclose()
-    server.stop()

@@ -181,29 +181,24 @@ async def test_silence_of_the_server_is_noticed(
     await proxy.stop()
 
 
-async def test_watching_goes_on_after_a_restart(tmp_path: Any) -> None:
-    server = RedisServer(tmp_path)
-    server.start()
-    store = make_store(server.address, SystemClock())
+async def test_watching_goes_on_after_a_restart(own_server: RedisServer) -> None:
+    store = make_store(own_server.address, SystemClock())
     await store.open()
     updates = await store.watch([], {})
-    server.restart()
-    server.say("SET", "a", "1")
+    own_server.restart()
+    own_server.say("SET", "a", "1")
     assert await anext(updates) == {"a": Setting("1")}
     assert await store.get(["a"], {}) == {"a": Setting("1")}
-    server.say("SET", "a", "2")
+    own_server.say("SET", "a", "2")
     assert await anext(updates) == {"a": Setting("2")}
     await updates.aclose()
     await store.close()
-    server.stop()
 
 
-async def test_server_that_is_away_is_not_watched(tmp_path: Any) -> None:
-    server = RedisServer(tmp_path)
-    server.start()
-    store = make_store(server.address, redisMaxRetries=-1)
+async def test_server_that_is_away_is_not_watched(own_server: RedisServer) -> None:
+    store = make_store(own_server.address, redisMaxRetries=-1)
     await store.open()
-    server.stop()
+    own_server.stop()
     with pytest.raises(NotReady, match="does not answer"):
         await store.watch(["a"], {})
     with pytest.raises(Unavailable):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -145,9 +146,8 @@ async def test_close_is_allowed_at_any_time_and_it_opens_again(server: RedisServ
     await one.close()
 
 
-async def test_server_that_was_made_a_replica_is_left(tmp_path: Path, server: RedisServer) -> None:
-    own = RedisServer(tmp_path)
-    own.start()
+async def test_server_that_was_made_a_replica_is_left(own_server: RedisServer) -> None:
+    own = own_server
     one = connection(own.address)
     await one.open()
     before = await one.run("CLIENT", "ID")
@@ -159,7 +159,6 @@ async def test_server_that_was_made_a_replica_is_left(tmp_path: Path, server: Re
     own.say("REPLICAOF", "NO", "ONE")
     assert await one.run("SET", "a", "1") == b"OK"
     await one.close()
-    own.stop()
 
 
 async def failure(one: RedisConnection, *command: str) -> Exception | None:
@@ -170,9 +169,15 @@ async def failure(one: RedisConnection, *command: str) -> Exception | None:
     return None
 
 
-async def test_sentinels_lead_to_the_master_also_after_a_failover(tmp_path: Path) -> None:
+@pytest.fixture
+def servers(tmp_path: Path) -> Iterator[RedisSentinel]:
     servers = RedisSentinel(tmp_path)
     servers.start()
+    yield servers
+    servers.stop()
+
+
+async def test_sentinels_lead_to_the_master_also_after_a_failover(servers: RedisSentinel) -> None:
     login = {"failover": "true", "sentinelMasterName": "orders", "sentinelPassword": "s3cret"}
     one = connection(servers.address, **login)
     await one.open()
@@ -187,5 +192,3 @@ async def test_sentinels_lead_to_the_master_also_after_a_failover(tmp_path: Path
     await one.close()
     with pytest.raises((NotReady, DefinitionError)):
         await ping(servers.address, **{**login, "sentinelMasterName": "unknown"})
-    servers.master.start()
-    servers.stop()

@@ -60,21 +60,18 @@ async def test_key_that_is_no_lock_is_an_error(server: RedisServer, client: Any)
     await lock.close()
 
 
-async def test_server_that_went_away_is_unavailable(tmp_path: Any) -> None:
-    server = RedisServer(tmp_path)
-    server.start()
-    lock = make_lock(server.address, redisMaxRetries=-1)
+async def test_server_that_went_away_is_unavailable(own_server: RedisServer) -> None:
+    lock = make_lock(own_server.address, redisMaxRetries=-1)
     await lock.open()
     assert await lock.acquire("a", "me", 60)
-    server.stop()
+    own_server.stop()
     with pytest.raises(Unavailable):
         await lock.acquire("b", "me", 60)
     with pytest.raises(Unavailable):
         await lock.release("a", "me")
-    server.start()
+    own_server.start()
     assert await lock.release("a", "me") is Unlocked.DONE
     await lock.close()
-    server.stop()
 
 
 async def test_cluster_is_refused() -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -133,15 +132,12 @@ async def test_server_that_is_silent_is_timed_out(server: RedisServer, client: A
     await proxy.stop()
 
 
-async def test_server_that_went_away_is_unavailable_and_comes_back(tmp_path: Path) -> None:
-    server = RedisServer(tmp_path)
-    server.start()
-    output = make_output(server.address)
+async def test_server_that_went_away_is_unavailable_and_comes_back(own_server: RedisServer) -> None:
+    output = make_output(own_server.address)
     await output.open()
     good, wrong = operation("create", b"1", {"key": "a"}), operation("create", b"1")
-    server.stop()
+    own_server.stop()
     assert [type(result) for result in await output.invoke([good, wrong])] == [Unavailable, Permanent]
-    server.start()
+    own_server.start()
     assert [type(result) for result in await output.invoke([good])] == [Result]
     await output.close()
-    server.stop()

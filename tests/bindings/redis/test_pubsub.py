@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -107,18 +106,15 @@ async def test_topic_that_is_no_stream_is_an_error_of_its_messages(pubsub: PubSu
     assert "WRONGTYPE" in str(errors[0])
 
 
-async def test_server_that_went_away_is_unavailable_and_comes_back(tmp_path: Path) -> None:
-    server = RedisServer(tmp_path)
-    server.start()
-    pubsub = make_pubsub(server.address)
+async def test_server_that_went_away_is_unavailable_and_comes_back(own_server: RedisServer) -> None:
+    pubsub = make_pubsub(own_server.address)
     await pubsub.open()
-    server.stop()
+    own_server.stop()
     errors = await pubsub.publish("orders", [publication(b"1"), publication(b"2")])
     assert [type(error) for error in errors] == [Unavailable, Unavailable]
-    server.start()
+    own_server.start()
     assert await pubsub.publish("orders", [publication(b"1")]) == [None]
     await pubsub.close()
-    server.stop()
 
 
 async def test_server_that_is_not_there_is_not_ready() -> None:

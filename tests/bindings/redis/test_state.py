@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -136,23 +135,20 @@ async def test_server_that_is_full_is_unavailable(store: StateStore, client: Any
     assert await store.write([Change("a", b"1")]) == [None]
 
 
-async def test_restart_loses_nothing_and_the_store_goes_on(tmp_path: Path) -> None:
-    server = RedisServer(tmp_path)
-    server.start()
-    store = make_state(server.address, redisMinRetryInterval=1)
+async def test_restart_loses_nothing_and_the_store_goes_on(own_server: RedisServer) -> None:
+    store = make_state(own_server.address, redisMinRetryInterval=1)
     await store.open()
     assert await store.write([Change("a", b"1")]) == [None]
-    server.stop()
+    own_server.stop()
     assert [type(error) for error in await store.write([Change("b", b"1")] * 2)] == [Unavailable] * 2
     with pytest.raises(Unavailable):
         await store.get(["a"])
     with pytest.raises(Unavailable):
         await store.transact([Change("b", b"1")])
-    server.start()
+    own_server.start()
     assert await store.write([Change("b", b"1")]) == [None]
     assert (await store.get(["a", "b"])).keys() == {"a", "b"}
     await store.close()
-    server.stop()
 
 
 async def test_keys_of_a_cluster_are_on_all_its_nodes(cluster: RedisCluster) -> None:

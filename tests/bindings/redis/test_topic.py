@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -378,16 +378,14 @@ async def test_silence_of_the_server_is_noticed(server: RedisServer, monkeypatch
     await proxy.stop()
 
 
-async def test_restart_of_the_server_loses_nothing(tmp_path: Path) -> None:
-    server = RedisServer(tmp_path)
-    server.start()
-    pubsub = make_pubsub(server.address)
+async def test_restart_of_the_server_loses_nothing(own_server: RedisServer) -> None:
+    pubsub = make_pubsub(own_server.address)
     await pubsub.open()
     binding = pubsub.subscribe(Subscription("orders", "shop"))
     await binding.open()
     assert await pubsub.publish("orders", [publication(b"%d" % number) for number in range(100)]) == [None] * 100
     held = list(await binding.read(40))
-    server.stop()
+    own_server.stop()
     with pytest.raises(NotReady):
         await read(binding, 100)
     with pytest.raises(Unavailable):
@@ -396,23 +394,27 @@ async def test_restart_of_the_server_loses_nothing(tmp_path: Path) -> None:
     with pytest.raises(NotReady):
         await binding.open()
     await binding.close()
-    server.start()
+    own_server.start()
     await binding.open()
     await binding.settle(settled(held))
     assert sorted(int(message.data or b"") for message in await read(binding, 60)) == list(range(40, 100))
     await binding.close()
     await pubsub.close()
+
+
+@pytest.fixture
+def old_server(tmp_path: Path) -> Iterator[RedisServer]:
+    server = RedisServer(tmp_path, 'rename-command XAUTOCLAIM ""')
+    server.start()
+    yield server
     server.stop()
 
 
-async def test_server_that_is_too_old_is_refused(tmp_path: Path) -> None:
-    server = RedisServer(tmp_path, 'rename-command XAUTOCLAIM ""')
-    server.start()
-    async with subscribed(server.address) as binding:
+async def test_server_that_is_too_old_is_refused(old_server: RedisServer) -> None:
+    async with subscribed(old_server.address) as binding:
         with pytest.raises(DefinitionError, match="too old") as caught:
             await binding.read(10)
     assert "6.2" in caught.value.hint
-    server.stop()
 
 
 async def test_idle_input_asks_for_nothing(server: RedisServer, client: Any) -> None:

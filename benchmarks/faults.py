@@ -22,7 +22,6 @@ from tests.integration.nats import JetStreamTopics
 from tests.integration.rabbitmq import RabbitMqQueues
 from tests.integration.redis import RedisStreams
 from tests.integration.sqs import SqsQueues
-from tests.integration.storagequeues import StorageQueues
 
 EVENTS, RESTARTS, CUTS = 5_000, 2, 5
 
@@ -32,7 +31,7 @@ class Server(Broker, Protocol):
     def stop(self) -> None: ...
 
 
-# With how many restarts: moto, which stands for SQS, has all in memory. Azurite is restarted in order.
+# With how many restarts: moto, which stands for SQS, has all in memory.
 BROKERS: Mapping[str, tuple[Callable[[Path], Server], int]] = {
     "RabbitMQ": (RabbitMqQueues, RESTARTS),
     "Kafka": (KafkaTopics, RESTARTS),
@@ -40,7 +39,6 @@ BROKERS: Mapping[str, tuple[Callable[[Path], Server], int]] = {
     "JetStream": (JetStreamTopics, RESTARTS),
     "MQTT": (MqttTopics, RESTARTS),
     "SQS": (SqsQueues, 0),
-    "Azure Storage queues": (StorageQueues, RESTARTS),
 }
 
 

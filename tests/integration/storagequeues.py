@@ -27,8 +27,8 @@ class StorageQueues(Azurite):
         super().stop()
 
     def components(self, port: int) -> str:
-        # What was on its way through a connection that is cut comes again after three seconds.
-        more = {"queueEndpoint": f"http://127.0.0.1:{port}", "visibilityTimeout": "3s", "pollingInterval": "500ms"}
+        # What was on its way through a connection that is cut comes again after five seconds.
+        more = {"queueEndpoint": f"http://127.0.0.1:{port}", "visibilityTimeout": "5s", "pollingInterval": "500ms"}
         return "".join(
             component(name, "bindings.azure.storagequeues", {**self.login, "queueName": name, **more})
             for name in ("source", "target")

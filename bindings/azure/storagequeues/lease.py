@@ -21,8 +21,9 @@ class Lease:
     Each renewal changes its receipt, without which it can be neither deleted nor given back.
     """
 
-    def __init__(self, message: QueueMessage) -> None:
+    def __init__(self, message: QueueMessage, now: float) -> None:
         self.id = str(message.id)
+        self.since = now  # when it was taken or renewed
         self.receipt = str(message.pop_receipt)
         self.lock = asyncio.Lock()
 
@@ -36,6 +37,7 @@ class Leases:
         self._timeout = max(1, round(timeout))
         self._held: dict[str, Lease] = {}
         self._free = asyncio.Semaphore(MOST)
+        self._free_to_renew = asyncio.Semaphore(MOST // 2)  # so that what is done need not wait for it
         self._renewing: asyncio.Task[None] | None = None
 
     @property
@@ -44,7 +46,7 @@ class Leases:
         return self._timeout
 
     def take(self, message: QueueMessage) -> Lease:
-        lease = self._held[str(message.id)] = Lease(message)
+        lease = self._held[str(message.id)] = Lease(message, self._clock.now())
         if self._renewing is None:
             self._renewing = asyncio.create_task(self._renew())
         return lease
@@ -88,13 +90,15 @@ class Leases:
 
     async def _renew(self) -> None:
         while True:
-            await self._clock.sleep(self._timeout / 2)
-            await asyncio.gather(*(self._renew_one(lease) for lease in list(self._held.values())))
+            await self._clock.sleep(self._timeout / 4)
+            old = self._clock.now() - self._timeout / 2
+            await asyncio.gather(*(self._renew_one(lease) for lease in list(self._held.values()) if lease.since <= old))
 
     async def _renew_one(self, lease: Lease) -> None:
-        async with lease.lock, self._free:
+        async with self._free_to_renew, lease.lock:
             if self._held.get(lease.id) is not lease:
                 return
+            now = self._clock.now()
             try:
                 renewed = await self._queue.client.update_message(
                     lease.id, lease.receipt, visibility_timeout=self._timeout
@@ -104,4 +108,4 @@ class Leases:
                 if error_code(error) in _NOT_OURS:
                     del self._held[lease.id]
                 return
-            lease.receipt = str(renewed.pop_receipt)
+            lease.receipt, lease.since = str(renewed.pop_receipt), now

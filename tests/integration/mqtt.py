@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 
 import aiomqtt
 
-from tests.bindings.mqtt.project import payload
+from tests.bindings.conformance import settled
+from tests.bindings.mqtt.project import reading
 from tests.bindings.mqtt.server import Mosquitto
 from tests.integration.faults import component
 
 _IDLE = 0.3  # seconds without a message: the session has no more
-_READER, _AUDITOR = "source-consumer", "auditor"
+_READER, _AUDITOR = "source", "auditor"
 
 
 class MqttTopics(Mosquitto):
@@ -21,7 +23,10 @@ class MqttTopics(Mosquitto):
     """
 
     source, target = "{binding: source}", "{binding: target}"
-    _found: list[bytes]
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, "allow_anonymous true\nmax_inflight_messages 1000")
+        self._found: list[bytes] = []
 
     def components(self, port: int) -> str:
         url = f"tcp://127.0.0.1:{port}"
@@ -31,10 +36,10 @@ class MqttTopics(Mosquitto):
         )
 
     async def fill(self, bodies: Sequence[bytes]) -> None:
-        self._found = []
         await self._drain(_READER, "source")
         await self._drain(_AUDITOR, "target")
         async with aiomqtt.Client("127.0.0.1", self.port, max_inflight_messages=1000) as client:
+            client.pending_calls_threshold = 1000  # it warns of more
             for start in range(0, len(bodies), 500):
                 await asyncio.gather(*(client.publish("source", one, qos=1) for one in bodies[start : start + 500]))
 
@@ -51,14 +56,14 @@ class MqttTopics(Mosquitto):
         await self.waiting(place)
         return self._found
 
-    async def _drain(self, client_id: str, topic: str) -> list[bytes]:
-        """What the session has; it is made when it is not there."""
+    async def _drain(self, session: str, topic: str) -> list[bytes]:
+        """What the session has; it is made when it is not there. Another client would acknowledge what it drops."""
         found: list[bytes] = []
-        async with aiomqtt.Client("127.0.0.1", self.port, identifier=client_id, clean_session=False) as client:
-            await client.subscribe(topic, qos=1)
-            messages = client.messages
+        async with reading(self.url, topic, consumerID=session) as reader:
             while True:
                 try:
-                    found.append(payload(await asyncio.wait_for(anext(messages), _IDLE)))
+                    messages = await asyncio.wait_for(reader.read(1000), _IDLE)
                 except TimeoutError:
                     return found
+                await reader.settle(settled(messages))
+                found += [one.data or b"" for one in messages]

@@ -98,13 +98,16 @@ async def test_session_that_is_forgotten_loses_what_is_not_settled(server: Mosqu
 
 
 async def test_shared_subscription_gives_each_message_to_one(server: Mosquitto, topic: str) -> None:
-    shared = f"$share/workers/{topic}"
-    async with reading(server.url, shared, consumerID="a") as one, reading(server.url, shared, consumerID="b") as other:
-        await publish(server.port, topic, *(b"%d" % number for number in range(10)))
-        found = [*await read_all(one, 5), *await read_all(other, 5)]
-    assert sorted(message.data or b"" for message in found) == [b"%d" % number for number in range(10)]
-    async with reading(server.url, shared, consumerID="a"), reading(server.url, shared, consumerID="b"):
-        pass
+    """A member that is away gets its share when it is back."""
+    shared, data = f"$share/workers/{topic}", [b"%d" % number for number in range(10)]
+    async with reading(server.url, shared, consumerID=f"{topic}-a") as one:
+        async with reading(server.url, shared, consumerID=f"{topic}-b"):
+            pass
+        await publish(server.port, topic, *data)
+        found = await read_all(one, 5)
+        async with reading(server.url, shared, consumerID=f"{topic}-b") as other:
+            found += await read_all(other, 5)
+    assert sorted(message.data or b"" for message in found) == data
 
 
 async def test_readers_of_one_session_in_one_engine_share_its_messages(server: Mosquitto, topic: str) -> None:

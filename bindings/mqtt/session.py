@@ -7,6 +7,7 @@ id in this process share one connection, and its messages.
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -50,6 +51,8 @@ class Session:
         self._users = 0
         self._connecting = asyncio.Lock()
         self._subscribed = False
+        self._prefix = uuid4().hex
+        self._numbers = itertools.count(1)
         self._ready: deque[Message] = deque()
         self._arrived = asyncio.Event()
         # Not acknowledged, by packet id: when it comes again, it is known by that, and has the id that it had.
@@ -145,7 +148,7 @@ class Session:
         self._wire = wire
 
     def _arrive(self, wire: Wire, delivery: Delivery) -> None:
-        message = Message(delivery, wire, str(uuid4()), 2 if delivery.duplicate else 1)
+        message = Message(delivery, wire, f"{self._prefix}-{next(self._numbers)}", 2 if delivery.duplicate else 1)
         if delivery.qos:
             before = self._known.get(delivery.packet_id) if delivery.duplicate else None
             if before is not None and before.delivery.payload == delivery.payload:

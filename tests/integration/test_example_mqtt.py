@@ -15,7 +15,7 @@ from tests.bindings.mqtt.project import heard, listening, publish
 from tests.bindings.mqtt.server import Mosquitto
 from tests.bindings.smtp.server import serving
 from tests.integration.apps import free_port
-from tests.integration.project import ROOT, Project
+from tests.integration.project import ROOT, Project, until
 
 EXAMPLE = ROOT / "examples/mqtt"
 
@@ -36,7 +36,7 @@ async def test_temperatures_become_states_and_a_mail(
         app = await asyncio.create_subprocess_exec(sys.executable, str(EXAMPLE / "thermostat.py"), env=environment)
         try:
             run = await project.run()
-            await run.until(lambda line: line["kind"] == "started" and line["pipeline"] == "rooms")
+            await until(run, "started", "rooms")
             for room, celsius in (("kitchen", 21.5), ("attic", 31.5), ("cellar", 12)):
                 await publish(broker.port, f"sensors/{room}/temperature", json.dumps({"celsius": celsius}).encode())
             async with listening(broker.port, "rooms/+/state") as display, asyncio.timeout(30):

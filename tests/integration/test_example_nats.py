@@ -14,7 +14,7 @@ import pytest
 from tests.bindings.nats.project import jetstream
 from tests.bindings.nats.server import Nats
 from tests.integration.apps import free_port
-from tests.integration.project import ROOT, Project
+from tests.integration.project import ROOT, Project, until
 
 EXAMPLE = ROOT / "examples/nats"
 
@@ -29,11 +29,12 @@ async def test_orders_become_invoices(project: Project, tmp_path_factory: pytest
         address = server.url.removeprefix("nats://")
         path.write_text(path.read_text().replace("localhost:4222", address).replace("8079", str(port)))
     environment = {**os.environ, "APP_PORT": str(port), "NATS_URL": server.url}
-    provision = await asyncio.create_subprocess_exec(sys.executable, str(EXAMPLE / "provision.py"), env=environment)
-    assert await provision.wait() == 0
-    app = await asyncio.create_subprocess_exec(sys.executable, str(EXAMPLE / "shop.py"), env=environment)
+    made = await asyncio.create_subprocess_exec(sys.executable, str(EXAMPLE / "streams.py"), env=environment)
+    assert await made.wait() == 0
+    app = await asyncio.create_subprocess_exec(sys.executable, str(EXAMPLE / "prices.py"), env=environment)
     try:
         run = await project.run()
+        await until(run, "started", "orders")
         async with aiohttp.ClientSession(run.url) as session:
             for article, quantity in (("tea", 2), ("pot", 3), ("gold", 1)):
                 order = {"article": article, "quantity": quantity}

@@ -10,16 +10,23 @@ _COUNTS: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVi
 
 
 class SqsQueues(Moto):
-    """`source` and `target` are queues of SQS, on moto, which keeps them in memory."""
+    """`source` and `target` are queues of SQS, on moto, which keeps them in memory.
 
+    `hidden`: seconds after which what was on its way through a connection that is cut comes again.
+    """
+
+    hidden = 10
     source, target = "{binding: source}", "{binding: target}"
 
     def restart(self) -> None:
         raise RuntimeError("moto forgets its queues when it is restarted: they can only be cut off")
 
     def components(self, port: int) -> str:
-        # What was on its way through a connection that is cut comes again after three seconds.
-        more = {"endpoint": f"http://127.0.0.1:{port}", "messageVisibilityTimeout": "3", "messageWaitTimeSeconds": "1"}
+        more = {
+            "endpoint": f"http://127.0.0.1:{port}",
+            "messageVisibilityTimeout": str(self.hidden),
+            "messageWaitTimeSeconds": "1",
+        }
         return "".join(
             component(name, "bindings.aws.sqs", {**self.metadata(queueName=name), **more})
             for name in ("source", "target")

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 
 from bindings.aws.sqs.queue import Queue
 from bindings.contract import Clock
@@ -13,12 +13,11 @@ _PARTS = 3  # of the time for which a message is hidden; after each it is looked
 class Hiding:
     """Keeps messages hidden from other readers for as long as they are under way here, at most 12 hours (SQS)."""
 
-    def __init__(self, queue: Queue, seconds: int, clock: Clock, until: Mapping[str, float]) -> None:
-        """`until`: when each message can be seen again, by its handle."""
+    def __init__(self, queue: Queue, seconds: int, clock: Clock) -> None:
         self._queue = queue
         self._seconds = seconds
         self._clock = clock
-        self._until = dict(until)
+        self._until: dict[str, float] = {}  # when each message can be seen again, by its handle
         self._task = asyncio.get_running_loop().create_task(self._keep())
 
     def add(self, handles: Iterable[str]) -> None:
@@ -29,10 +28,11 @@ class Hiding:
         for handle in handles:
             self._until.pop(handle, None)
 
-    async def close(self) -> Mapping[str, float]:
+    async def close(self) -> Collection[str]:
+        """The messages that were hidden to the last."""
         self._task.cancel()
         await asyncio.wait([self._task])
-        return self._until
+        return list(self._until)
 
     async def _keep(self) -> None:
         while True:

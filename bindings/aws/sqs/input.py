@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 from bindings.aws.session import AwsSession
@@ -24,13 +24,12 @@ class SqsInput:
         self._clock = context.clock
         self._session = AwsSession(metadata, _THREADS)
         self._reader: Reader | None = None
-        self._under_way: Mapping[str, float] = {}
 
     async def open(self) -> None:
         wanted = self._metadata
         queue = await find_queue(self._session, wanted.queue_name)
         terms = Terms(hidden=wanted.message_visibility_timeout, wait=wanted.message_wait_time_seconds)
-        self._reader = Reader(queue, terms, self._clock, self._under_way)
+        self._reader = Reader(queue, terms, self._clock)
 
     async def read(self, limit: int) -> Sequence[Received]:
         messages = await self._opened().take(limit)
@@ -44,7 +43,7 @@ class SqsInput:
     async def close(self) -> None:
         if self._reader is not None:
             reader, self._reader = self._reader, None
-            self._under_way = await reader.close()
+            await reader.close()
         self._session.close()
 
     def _opened(self) -> Reader:

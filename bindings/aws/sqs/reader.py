@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from bindings.aws.sqs.hiding import Hiding
@@ -20,10 +20,9 @@ _GIVING_BACK = 5.0  # seconds
 class Reader:
     """Takes messages from one queue, hides them while they are under way, and deletes them or gives them back."""
 
-    def __init__(self, queue: Queue, terms: Terms, clock: Clock, under_way: Mapping[str, float] | None = None) -> None:
-        """`under_way`: what `close` of the last one gave."""
+    def __init__(self, queue: Queue, terms: Terms, clock: Clock) -> None:
         self._queue = queue
-        self._hiding = Hiding(queue, terms.hidden, clock, under_way or {})
+        self._hiding = Hiding(queue, terms.hidden, clock)
         self._polls = Polls(queue, terms, self._arrived)
 
     async def take(self, limit: int) -> Sequence[MessageTypeDef]:
@@ -50,15 +49,13 @@ class Reader:
             async with asyncio.timeout(_GIVING_BACK):
                 await self._queue.hide(handles, 0)
 
-    async def close(self) -> Mapping[str, float]:
+    async def close(self) -> None:
         """Gives back what is not settled. After a failure only what nobody took: the rest is still under way, and can
-        be settled later, because a handle needs no connection.
+        be settled until its time is over, because a handle needs no connection.
         """
         left = handles(self._polls.close())
-        until = await self._hiding.close()
-        back = left if self._polls.problem is not None else list(until)
-        await self.give_back(back)
-        return until
+        under_way = await self._hiding.close()
+        await self.give_back(left if self._polls.problem is not None else under_way)
 
     def _arrived(self, messages: Sequence[MessageTypeDef]) -> None:
         self._hiding.add(handles(messages))

@@ -1,8 +1,8 @@
 """moto's server, with a queue that several threads may read, and shards that end.
 
-moto gives one message to two readers who ask at the same time. And it counts the whole queue anew for each message, and
-makes a date of each look at the clock, so that a thousand messages take minutes. A shard that is split gives its
-records to its children, takes new ones instead of them, and never ends.
+moto gives one message to two readers who ask at the same time, and brings one back when two are deleted at once. It
+counts the whole queue anew for each message, and makes a date of each look at the clock: a thousand messages take
+minutes. A shard that is split gives its records to its children, takes new ones instead of them, and never ends.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from moto.kinesis.models import KinesisBackend, Record, Stream
 from moto.kinesis.utils import decompose_shard_iterator
 from moto.server import main
 from moto.sqs import models
-from moto.sqs.models import Message, SQSBackend
+from moto.sqs.models import Message, Queue, SQSBackend
 
 _receive = SQSBackend.receive_message
+_delete = Queue.delete_message
 _one_at_a_time = threading.Lock()
 
 
@@ -32,6 +33,16 @@ def _receive_alone(self: SQSBackend, queue: str, count: int, wait: int, *more: A
         time.sleep(0.01)
 
 
+def _delete_alone(self: Queue, handle: str) -> None:
+    with _one_at_a_time:
+        _delete(self, handle)
+
+
+def _is_visible(self: Message) -> bool:
+    """From the very moment on: moto's is one of the clock's ticks later."""
+    return time.time() * 1000 >= self.visible_at
+
+
 def _is_kept(self: SQSBackend, queue: str, message: Message) -> bool:
     kept: int = self.get_queue(queue).message_retention_period  # type: ignore[attr-defined] # set by its name
     sent: float = message.sent_timestamp or 0
@@ -39,6 +50,8 @@ def _is_kept(self: SQSBackend, queue: str, message: Message) -> bool:
 
 
 SQSBackend.receive_message = _receive_alone  # type: ignore[method-assign, assignment]
+Queue.delete_message = _delete_alone  # type: ignore[method-assign, assignment]
+Message.visible = property(_is_visible)  # type: ignore[assignment, method-assign]
 SQSBackend.is_message_valid_based_on_retention_period = _is_kept  # type: ignore[method-assign, assignment]
 
 setattr(models, "unix_time", time.time)  # noqa: B010 - what a module imports is not its own for a type checker

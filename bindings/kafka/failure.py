@@ -23,6 +23,7 @@ _PERMANENT = {
     KafkaError._INVALID_ARG,
     KafkaError._UNKNOWN_PARTITION,
 }
+_PROVIDER_AWAY = "Failed to acquire SASL OAUTHBEARER token"  # the identity provider is away, or refuses
 _TOPIC_MISSING = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC}
 _WHERE = re.compile(r"^(?:sasl_)?(?:plaintext|ssl)?(?:://)?[^\s/]*/[^\s:]*: ")  # which connection says it
 
@@ -64,7 +65,7 @@ class Troubles:
 
     def tell(self, error: KafkaError, *_: Any) -> None:
         """The client's `error_cb`."""
-        if error.code() == KafkaError._AUTHENTICATION:
+        if error.code() == KafkaError._AUTHENTICATION and not error.str().startswith(_PROVIDER_AWAY):
             self._refusal = reason(error)
         elif error.code() == KafkaError._ALL_BROKERS_DOWN:
             self.down = True

@@ -18,7 +18,7 @@ from bindings.kafka.session import Session
 from bindings.kafka.settings import consumer_settings
 from engine.errors import JackfieldError, NotReady, Retryable
 
-_TICK = 0.1  # seconds; the most time until a member sees that it is closed
+_TICK = 0.05  # seconds; the most time until a member sees that it is closed
 _MOMENT = 0.005  # seconds; the most time that a message waits while others are under way
 _PATIENCE = 1.0  # seconds; a pause makes the client forget what it has fetched, so it is put off for so long
 _ANSWER = 5.0  # seconds; the most time for an answer that a rebalance waits for

@@ -18,7 +18,7 @@ from bindings.kafka.session import Session
 from bindings.kafka.settings import producer_settings
 from engine.errors import EventError, Unavailable
 
-_TICK = 0.1  # seconds; the most time until a publisher sees that it is closed
+_TICK = 0.05  # seconds; the most time until a publisher sees that it is closed
 
 
 @dataclass(slots=True, eq=False)

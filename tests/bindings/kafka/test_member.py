@@ -14,7 +14,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from bindings.contract import InputBinding, Outcome, Received
-from engine.errors import NotReady, Retryable
+from engine.errors import Retryable
 from tests.bindings.conformance import all_results, settled
 from tests.bindings.fakes import eventually, operation
 from tests.bindings.kafka.server import Kafka
@@ -216,14 +216,6 @@ async def test_broker_that_is_restarted_loses_nothing_and_interrupts_nobody(frag
         await settling
         assert [message.data for message in await read(binding)] == [b"later"]
         assert await asyncio.to_thread(committed, fragile, "orders", topic) == 10
-
-
-async def test_server_that_stays_away_is_not_ready(fragile: Kafka, topic: str) -> None:
-    make_topic(fragile, topic, 1)
-    async with opened(make_input(fragile.address, topic, **QUICK, sessionTimeout="1s")) as binding:
-        await asyncio.to_thread(fragile.kill)
-        with pytest.raises(NotReady, match="does not answer"):
-            await read(binding)
 
 
 async def test_network_that_is_cut_loses_nothing(server: Kafka, topic: str, proxy: Proxy) -> None:

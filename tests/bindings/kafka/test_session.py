@@ -11,6 +11,7 @@ from engine.errors import NotReady
 from tests.bindings.fakes import eventually, operation
 from tests.bindings.kafka.server import Kafka
 from tests.bindings.kafka.test_input import make_input, make_output, opened
+from tests.bindings.kafka.test_member import make_topic
 
 
 async def test_server_that_is_not_there_is_not_ready(topic: str) -> None:
@@ -25,6 +26,14 @@ async def test_topic_that_nobody_makes_is_not_ready_and_says_so(fragile: Kafka, 
         with pytest.raises(NotReady, match=f"topic {topic} does not exist at {fragile.address}"):
             await binding.open()
         await binding.close()
+
+
+async def test_server_that_stays_away_is_not_ready(fragile: Kafka, topic: str) -> None:
+    make_topic(fragile, topic, 1)
+    async with opened(make_input(fragile.address, topic, sessionTimeout="1s", heartbeatInterval="200ms")) as binding:
+        await asyncio.to_thread(fragile.kill)
+        with pytest.raises(NotReady, match="does not answer"):
+            await read_all(binding, 1)
 
 
 async def test_open_that_is_cancelled_leaves_nothing_behind(server: Kafka, topic: str) -> None:

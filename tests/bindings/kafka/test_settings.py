@@ -150,6 +150,15 @@ async def test_token_of_an_identity_provider_opens_it(server: Kafka, topic: str)
     assert base64.b64decode(asked[0]["authorization"].removeprefix("Basic ")) == b"shop:s3cret"
 
 
+async def test_identity_provider_that_is_away_is_not_ready(server: Kafka, topic: str) -> None:
+    login = {"oidcTokenEndpoint": "http://127.0.0.1:1", "oidcClientID": "shop", "oidcClientSecret": "s3cret"}
+    output = make_output(f"127.0.0.1:{server.token_port}", topic, authType="oidc", disableTls="true", **login)
+    with pytest.raises(NotReady, match="Failed to acquire SASL OAUTHBEARER token") as caught:
+        await output.open()
+    assert "s3cret" not in str(caught.value)
+    await output.close()
+
+
 def unsigned_token() -> str:
     now = int(time.time())
     parts = ({"alg": "none", "typ": "JWT"}, {"sub": "shop", "iat": now, "exp": now + 3600})

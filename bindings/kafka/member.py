@@ -22,7 +22,7 @@ _TICK = 0.05  # seconds; the most time until a member sees that it is closed
 _MOMENT = 0.005  # seconds; the most time that a message waits while others are under way
 _PATIENCE = 1.0  # seconds; a pause makes the client forget what it has fetched, so it is put off for so long
 _ANSWER = 5.0  # seconds; the most time for an answer that a rebalance waits for
-_PASSING = {KafkaError._MAX_POLL_EXCEEDED, KafkaError._PARTITION_EOF}
+_PASSING = {KafkaError._MAX_POLL_EXCEEDED}  # it has joined again
 
 
 class Member(Session[Consumer]):
@@ -182,7 +182,7 @@ class Member(Session[Consumer]):
         """Says where to begin, and tells the group that as well: a member that dies before it has acknowledged
         anything would else begin anew, and what came meanwhile would be passed over.
         """
-        known = {_partition(one): one.offset for one in client.committed(given, timeout=_ANSWER)} if given else {}
+        known = _known(client.committed(given, timeout=_ANSWER)) if given else {}
         fresh = [partition for partition, offset in known.items() if offset < 0]
         # A partition that was not there when this member was opened is read from its beginning.
         starts = {**self._find_offsets(client, fresh, OFFSET_BEGINNING), **self._ends}
@@ -209,10 +209,7 @@ class Member(Session[Consumer]):
         deadline = time.monotonic() + _ANSWER
         while wanted:
             try:
-                found = client.offsets_for_times(wanted, timeout=_ANSWER)
-                if failed := [one.error for one in found if one.error is not None]:
-                    raise KafkaException(failed[0])
-                return {_partition(one): one.offset for one in found}
+                return _known(client.offsets_for_times(wanted, timeout=_ANSWER))
             except KafkaException:  # the leader of a topic that was just made does not know it yet
                 if time.monotonic() > deadline or self._stopping.is_set():
                     raise
@@ -267,6 +264,13 @@ def _answer(waiting: Iterable[asyncio.Future[None]], failure: KafkaError | None)
 
 def _place(message: Message) -> tuple[str, int, int]:
     return message.topic() or "", message.partition() or 0, message.offset() or 0
+
+
+def _known(places: Sequence[TopicPartition]) -> dict[Partition, int]:
+    """The offsets of partitions. Raises `KafkaException` when one of them is not known: nothing may be guessed."""
+    if failed := [one.error for one in places if one.error is not None]:
+        raise KafkaException(failed[0])
+    return {_partition(one): one.offset for one in places}
 
 
 def _partition(place: TopicPartition) -> Partition:

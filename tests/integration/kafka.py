@@ -44,7 +44,7 @@ class KafkaTopics(Kafka):
         admin = AdminClient(self._settings_of_clients())
         for made in admin.create_topics([NewTopic(name, _PARTITIONS, 1) for name in ("source", "target")]).values():
             made.result()
-        producer = Producer(self._settings_of_clients())
+        producer = Producer({"bootstrap.servers": f"127.0.0.1:{self.clients_port}"})
         for body in bodies:
             producer.produce("source", body, headers={"content-type": "application/json"})
         producer.flush()

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -40,8 +40,10 @@ class PositionsMachine(RuleBasedStateMachine):
 
 
 TestPositions = PositionsMachine.TestCase
+TestPositions.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.permutations(range(20)))
 def test_position_never_falls_and_never_passes_what_is_open(order: list[int]) -> None:
     positions = Positions(0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
@@ -182,7 +182,7 @@ class Member(Session[Consumer]):
         """Says where to begin, and tells the group that as well: a member that dies before it has acknowledged
         anything would else begin anew, and what came meanwhile would be passed over.
         """
-        known = _known(client.committed(given, timeout=_ANSWER)) if given else {}
+        known = self._ask(client.committed, given)
         fresh = [partition for partition, offset in known.items() if offset < 0]
         # A partition that was not there when this member was opened is read from its beginning.
         starts = {**self._find_offsets(client, fresh, OFFSET_BEGINNING), **self._ends}
@@ -205,12 +205,20 @@ class Member(Session[Consumer]):
             self.ready()
 
     def _find_offsets(self, client: Consumer, partitions: Iterable[Partition], which: int) -> dict[Partition, int]:
-        wanted = [TopicPartition(topic, number, which) for topic, number in partitions]
+        return self._ask(
+            client.offsets_for_times, [TopicPartition(topic, number, which) for topic, number in partitions]
+        )
+
+    def _ask(self, question: Callable[..., list[TopicPartition]], about: list[TopicPartition]) -> dict[Partition, int]:
+        """The offsets. Raises `KafkaException` when one of them cannot be known: nothing may be guessed."""
         deadline = time.monotonic() + _ANSWER
-        while wanted:
+        while about:
             try:
-                return _known(client.offsets_for_times(wanted, timeout=_ANSWER))
-            except KafkaException:  # the leader of a topic that was just made does not know it yet
+                found = question(about, timeout=_ANSWER)
+                if failed := [one.error for one in found if one.error is not None]:
+                    raise KafkaException(failed[0])
+                return {_partition(one): one.offset for one in found}
+            except KafkaException:  # a broker that has just become the one to ask does not know it yet
                 if time.monotonic() > deadline or self._stopping.is_set():
                     raise
                 time.sleep(_MOMENT)
@@ -264,13 +272,6 @@ def _answer(waiting: Iterable[asyncio.Future[None]], failure: KafkaError | None)
 
 def _place(message: Message) -> tuple[str, int, int]:
     return message.topic() or "", message.partition() or 0, message.offset() or 0
-
-
-def _known(places: Sequence[TopicPartition]) -> dict[Partition, int]:
-    """The offsets of partitions. Raises `KafkaException` when one of them is not known: nothing may be guessed."""
-    if failed := [one.error for one in places if one.error is not None]:
-        raise KafkaException(failed[0])
-    return {_partition(one): one.offset for one in places}
 
 
 def _partition(place: TopicPartition) -> Partition:

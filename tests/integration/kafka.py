@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
@@ -66,10 +66,20 @@ class KafkaTopics(Kafka):
         """Of each partition the first and the end of what a reader would get."""
         consumer = Consumer({**self._settings_of_clients(), "group.id": _GROUP if place == "source" else "nobody"})
         partitions = [TopicPartition(place, number) for number in range(_PARTITIONS)]
-        starts = {one.partition: max(one.offset, 0) for one in consumer.committed(partitions, timeout=60)}
+        starts = {one.partition: max(one.offset, 0) for one in _committed(consumer, partitions)}
         ends = {one.partition: consumer.get_watermark_offsets(one, timeout=60)[1] for one in partitions}
         consumer.close()
         return {number: (start, ends[number]) for number, start in starts.items()}
 
     def _settings_of_clients(self) -> dict[str, str | int | float | bool]:
         return {"bootstrap.servers": f"127.0.0.1:{self.clients_port}", "group.id": "nobody"}
+
+
+def _committed(consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
+    """Also from a broker that was just restarted, and does not know yet that it is the one to ask."""
+    while True:
+        try:
+            return consumer.committed(partitions, timeout=60)
+        except KafkaException as error:
+            if not error.args[0].retriable() and error.args[0].code() != KafkaError.NOT_COORDINATOR:
+                raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
@@ -18,6 +19,7 @@ from tests.engine.world import EVENTS, PARTS, Mode, Setting, VirtualLoop, World
 Action: TypeAlias = tuple[Any, ...]  # the name of a method of `World`, and what it is given
 History: TypeAlias = list[tuple[Action, bool]]  # with each: whether all that follows from it happens before the next
 
+HISTORIES = int(os.environ.get("JACKFIELD_HISTORIES", "120"))  # of each test; more look deeper
 ERRORS = [Retryable, Unavailable, Permanent]
 PARTIES = st.sampled_from(["call", "output"])
 modes = st.one_of(
@@ -146,7 +148,7 @@ REFUSES = Mode(Permanent)
     ),
 )
 @given(settings_of_pipelines, histories([actions], least=3))
-@settings(max_examples=300, derandomize=True, database=None, deadline=None, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=HISTORIES, derandomize=True, database=None, deadline=None, phases=[Phase.explicit, Phase.generate])
 def test_nothing_is_lost_doubled_or_overtaken(setting: Setting, history: History) -> None:
     """To minimise a history that fails, add `Phase.shrink`."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
@@ -191,7 +193,7 @@ def test_nothing_is_lost_doubled_or_overtaken(setting: Setting, history: History
     ),
 )
 @given(of_parking_pipelines, histories(calm) | histories(wild))
-@settings(max_examples=300, derandomize=True, database=None, deadline=None, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=HISTORIES, derandomize=True, database=None, deadline=None, phases=[Phase.explicit, Phase.generate])
 def test_parked_keys_keep_their_order_for_good(setting: Setting, history: History) -> None:
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         runner.run(live(setting, history))
@@ -229,7 +231,7 @@ def test_parked_keys_keep_their_order_for_good(setting: Setting, history: Histor
     of_parking_pipelines | settings_of_pipelines,
     histories([changes, changes, *calm]) | histories([changes, changes, *wild]),
 )
-@settings(max_examples=300, derandomize=True, database=None, deadline=None, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=HISTORIES, derandomize=True, database=None, deadline=None, phases=[Phase.explicit, Phase.generate])
 def test_each_revision_keeps_its_promises(setting: Setting, history: History) -> None:
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         runner.run(live(setting, history))

@@ -20,6 +20,13 @@ Action: TypeAlias = tuple[Any, ...]  # the name of a method of `World`, and what
 History: TypeAlias = list[tuple[Action, bool]]  # with each: whether all that follows from it happens before the next
 
 HISTORIES = int(os.environ.get("JACKFIELD_HISTORIES", "120"))  # of each test; more look deeper
+drawn = settings(
+    max_examples=HISTORIES,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],
+)
 ERRORS = [Retryable, Unavailable, Permanent]
 PARTIES = st.sampled_from(["call", "output"])
 modes = st.one_of(
@@ -148,7 +155,7 @@ REFUSES = Mode(Permanent)
     ),
 )
 @given(settings_of_pipelines, histories([actions], least=3))
-@settings(max_examples=HISTORIES, derandomize=True, database=None, deadline=None, phases=[Phase.explicit, Phase.generate])
+@drawn
 def test_nothing_is_lost_doubled_or_overtaken(setting: Setting, history: History) -> None:
     """To minimise a history that fails, add `Phase.shrink`."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
@@ -193,7 +200,7 @@ def test_nothing_is_lost_doubled_or_overtaken(setting: Setting, history: History
     ),
 )
 @given(of_parking_pipelines, histories(calm) | histories(wild))
-@settings(max_examples=HISTORIES, derandomize=True, database=None, deadline=None, phases=[Phase.explicit, Phase.generate])
+@drawn
 def test_parked_keys_keep_their_order_for_good(setting: Setting, history: History) -> None:
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         runner.run(live(setting, history))
@@ -231,7 +238,7 @@ def test_parked_keys_keep_their_order_for_good(setting: Setting, history: Histor
     of_parking_pipelines | settings_of_pipelines,
     histories([changes, changes, *calm]) | histories([changes, changes, *wild]),
 )
-@settings(max_examples=HISTORIES, derandomize=True, database=None, deadline=None, phases=[Phase.explicit, Phase.generate])
+@drawn
 def test_each_revision_keeps_its_promises(setting: Setting, history: History) -> None:
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         runner.run(live(setting, history))

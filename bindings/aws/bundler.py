@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from engine.errors import EventError, Permanent, Unavailable
 
@@ -53,19 +53,23 @@ class Bundler(Generic[Entry, Answer]):
 
     async def _work(self) -> None:
         while self._waiting:
-            bundle = self._next()
-            try:
-                answers = await self._answers([entry for entry, _ in bundle])
-            except asyncio.CancelledError:  # of the session's calls, when it was closed
-                answers = [Unavailable("it was closed before there was an answer")] * len(bundle)
-            except Exception as error:  # a bug: nobody may wait for ever because of it
-                for _, future in bundle:
-                    if not future.done():
-                        future.set_exception(error)
-                continue
-            for (_, future), answer in zip(bundle, answers, strict=True):
+            await self._carry(self._next())
+        # In the same turn: who puts something now must see that nobody takes it any more.
+        self._busy.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+
+    async def _carry(self, bundle: Sequence[tuple[Entry, asyncio.Future[Answer | EventError]]]) -> None:
+        try:
+            answers = await self._answers([entry for entry, _ in bundle])
+        except asyncio.CancelledError:  # of the session's calls, when it was closed
+            answers = [Unavailable("it was closed before there was an answer")] * len(bundle)
+        except Exception as error:  # a bug: nobody may wait for ever because of it
+            for _, future in bundle:
                 if not future.done():
-                    future.set_result(answer)
+                    future.set_exception(error)
+            return
+        for (_, future), answer in zip(bundle, answers, strict=True):
+            if not future.done():
+                future.set_result(answer)
 
     def _next(self) -> list[tuple[Entry, asyncio.Future[Answer | EventError]]]:
         """As many as fit; one that is too large for any bundle goes alone, and the service says what it thinks."""

@@ -104,3 +104,14 @@ async def test_put_that_is_cancelled_is_sent_and_disturbs_nobody() -> None:
     cancelled.cancel()
     assert await other == ["B"]
     assert service.requests == [["a", "b"]]
+
+
+@pytest.mark.parametrize("turns", range(8))
+async def test_what_comes_while_a_lane_ends_is_sent(turns: int) -> None:
+    one = bundler(Service())
+    first = asyncio.create_task(one.put(["a"]))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        assert await one.put(["b"]) == ["B"]
+        assert await first == ["A"]

@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO_SECONDS ?= 0
+# Most tests wait for a server or a process. Each of the two starts its own servers, and has whole files.
+PYTEST_ARGS ?= -n 2 --dist loadfile
 
 .PHONY: help demo test check format schemas bench chaos faults clean
 help:

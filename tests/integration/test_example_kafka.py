@@ -51,9 +51,9 @@ async def test_sensor_that_stays_too_warm_raises_one_alarm(project: Project, tmp
         sensors = [sys.executable, str(EXAMPLE / "sensors.py"), server.address]
         await asyncio.to_thread(subprocess.run, sensors, check=True)
         alarm = await asyncio.to_thread(first_alarm, server.address)
-        assert (alarm.key(), json.loads(alarm.value() or b"")) == (b"attic", {"sensor": "attic", "celsius": 33})
-        headers = dict(alarm.headers() or [])
-        assert (headers["ce_type"], headers["ce_subject"]) == (b"com.example.reading", b"attic")
+        event = json.loads(alarm.value() or b"")
+        assert (alarm.key(), event["data"]) == (b"attic", {"sensor": "attic", "celsius": 33})
+        assert (event["type"], event["subject"]) == ("com.example.reading", "attic")
         assert await run.stop() == 0, run.told()
         assert run.noise == []
     finally:

@@ -36,7 +36,8 @@ async def test_temperatures_become_states_and_a_mail(
         app = await asyncio.create_subprocess_exec(sys.executable, str(EXAMPLE / "thermostat.py"), env=environment)
         try:
             run = await project.run()
-            await until(run, "started", "rooms")
+            for pipeline in ("rooms", "mail"):
+                await until(run, "started", pipeline)
             for room, celsius in (("kitchen", 21.5), ("attic", 31.5), ("cellar", 12)):
                 await publish(broker.port, f"sensors/{room}/temperature", json.dumps({"celsius": celsius}).encode())
             async with listening(broker.port, "rooms/+/state") as display, asyncio.timeout(30):

@@ -44,7 +44,10 @@ async def test_orders_become_rows(tmp_path: Path, postgresql: PostgreSql) -> Non
                 for order in ORDERS:
                     async with session.post(f"{engine}/webhooks/orders", json=order) as response:
                         assert response.status == 202
-            await eventually(lambda: _rows(connection) == 3, timeout=20)
+                await eventually(lambda: _rows(connection) == 3, timeout=20)
+                connection.execute("UPDATE settings SET value = '10', version = '2' WHERE key = 'discount'")
+                await session.post(f"{engine}/webhooks/orders", json={"id": 4, "customer": "Zoë", "total": 10})
+            await eventually(lambda: _rows(connection) == 4, timeout=20)
             assert await run.stop() == 0
         finally:
             project.end()
@@ -53,6 +56,7 @@ async def test_orders_become_rows(tmp_path: Path, postgresql: PostgreSql) -> Non
         (1, "Zoë", Decimal("25.50"), Decimal("25.50")),
         (2, "Zoë", Decimal("4.50"), Decimal("30.00")),
         (3, "O'Hara; DROP TABLE orders", Decimal("1.00"), Decimal("1.00")),
+        (4, "Zoë", Decimal("9.00"), Decimal("39.00")),
     ]
 
 

@@ -1,5 +1,5 @@
-"""The app of the example: takes off the discount, and adds up what each customer has spent, by Dapr's APIs for configuration
-and state. Nothing but Python is needed."""
+"""The app of the example: takes off the discount, and adds up what each customer has spent. It uses Dapr's APIs for
+configuration and state, and nothing but Python."""
 
 from __future__ import annotations
 

@@ -15,16 +15,18 @@ import pytest
 
 from tests.bindings.aws.server import Moto
 from tests.integration.apps import free_port
-from tests.integration.project import ROOT, Project
+from tests.integration.project import ROOT, Project, until
 
 EXAMPLE = ROOT / "examples/sqs"
+Lines = set[tuple[str, int]]  # account and balance
 
 
 def queue_of_receipts(moto: Moto) -> str:
     """The URL of a queue that gets what is published to the topic."""
     url: str = moto.client("sqs").create_queue(QueueName="receipts")["QueueUrl"]
     arn = moto.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    topic = moto.client("sns").list_topics()["Topics"][0]["TopicArn"]
+    topics = [one["TopicArn"] for one in moto.client("sns").list_topics()["Topics"]]
+    [topic] = [one for one in topics if one.endswith(":receipts")]
     moto.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
     return url
 
@@ -36,6 +38,31 @@ async def receipts(moto: Moto, url: str, count: int) -> list[Any]:
             call: Callable[..., Any] = moto.client("sqs").receive_message
             answer = await asyncio.to_thread(call, QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
             found += [json.loads(message["Body"]) for message in answer.get("Messages", [])]
+    return found
+
+
+def statements(moto: Moto) -> Lines:
+    items = moto.client("dynamodb").scan(TableName="statements")["Items"]
+    return {(item["account"]["S"], int(item["balance"]["N"])) for item in items}
+
+
+def journal(moto: Moto) -> Lines:
+    client = moto.client("kinesis")
+    [shard] = client.list_shards(StreamName="journal")["Shards"]
+    start = client.get_shard_iterator(
+        StreamName="journal", ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+    )
+    records = client.get_records(ShardIterator=start["ShardIterator"])["Records"]
+    found = {(one["PartitionKey"], json.loads(one["Data"])["balance"]) for one in records}
+    assert len(found) == len(records)
+    return found
+
+
+async def eventual(read: Callable[[Moto], Lines], moto: Moto) -> Lines:
+    """All three lines."""
+    async with asyncio.timeout(30):
+        while len(found := await asyncio.to_thread(read, moto)) < 3:
+            pass
     return found
 
 
@@ -58,6 +85,8 @@ async def test_payments_change_the_balances_and_have_receipts(
         await asyncio.to_thread(subprocess.run, provision, check=True)
         url = queue_of_receipts(moto)
         run = await project.run()
+        for pipeline in ("payments", "bookings"):
+            await until(run, "started", pipeline)
         environment = {"APP_API_TOKEN": "letmein", "PORT": port, "DAPR_HTTP_PORT": run.url.rpartition(":")[2]}
         app = await asyncio.create_subprocess_exec(
             sys.executable, str(EXAMPLE / "ledger.py"), env={**os.environ, **environment}
@@ -71,6 +100,9 @@ async def test_payments_change_the_balances_and_have_receipts(
         table = moto.client("dynamodb").scan(TableName="balances")["Items"]
         balances = {item["key"]["S"]: json.loads(item["value"]["S"])["amount"] for item in table}
         assert balances == {"ann": 17, "bob": 5}
+        booked = {("ann", 10), ("ann", 17), ("bob", 5)}
+        assert await eventual(statements, moto) == booked
+        assert await eventual(journal, moto) == booked
         assert await run.stop() == 0
     finally:
         if app is not None:

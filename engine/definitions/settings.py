@@ -86,11 +86,14 @@ def build(
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
     given = {entry.name: entry for entry in entries if entry.is_given}
+    whole = given.keys() <= values.keys()
     secret = secret_names(manifest.metadata)
     found: list[Diagnostic] = []
     for detail in details:
         name = str(detail["loc"][0]) if detail["loc"] else ""
         entry = given.get(name)
+        if not name and not whole:
+            continue  # what is wrong with all of it together, may be right with the value that is not here
         if entry is None:
             found.append(document.error("E205", message_of(detail), path, key=True))
         elif name in values:

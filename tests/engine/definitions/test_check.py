@@ -89,6 +89,16 @@ async def test_check_a_variable_that_is_not_set_is_a_warning(tmp_path: Path, mon
     assert await found_in(tmp_path, text, secrets=False) == []
 
 
+async def test_what_is_wrong_together_is_not_said_while_a_value_is_elsewhere(tmp_path: Path) -> None:
+    entry = "    - {name: connectionString, envRef: NOT_THERE}\n"
+    text = component(entry, type="bindings.postgresql")
+
+    assert await found_in(tmp_path, text, secrets=False) == []
+    assert await found_in(tmp_path, component(type="bindings.postgresql"), secrets=False) == [
+        "4:1 E205 set connectionString, or host with user, password and database"
+    ]
+
+
 async def test_check_again_after_a_change_says_what_is_right_now(tmp_path: Path) -> None:
     folder = Folder.load(write(tmp_path, {"a.yaml": pipeline(source="c"), "b.yaml": component(name="c")}))
     assert (await check(folder)).diagnostics == []

@@ -49,9 +49,7 @@ def statements(moto: Moto) -> Lines:
 def journal(moto: Moto) -> Lines:
     client = moto.client("kinesis")
     [shard] = client.list_shards(StreamName="journal")["Shards"]
-    start = client.get_shard_iterator(
-        StreamName="journal", ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
-    )
+    start = client.get_shard_iterator(StreamName="journal", ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON")
     records = client.get_records(ShardIterator=start["ShardIterator"])["Records"]
     found = {(one["PartitionKey"], json.loads(one["Data"])["balance"]) for one in records}
     assert len(found) == len(records)

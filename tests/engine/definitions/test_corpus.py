@@ -68,7 +68,7 @@ async def test_correct_definition_has_no_alarm(path: Path) -> None:
     assert [diagnostic.as_text() for diagnostic in report.diagnostics] == []
 
 
-@pytest.mark.parametrize("folder", ["pipelines", "examples", "engine/cli/project/pipelines"])
+@pytest.mark.parametrize("folder", ["pipelines", "engine/cli/project/pipelines"])
 async def test_definitions_of_this_repository_have_no_alarm(folder: str) -> None:
     report = await check(Folder.load(ROOT / folder))
 

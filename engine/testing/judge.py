@@ -83,9 +83,13 @@ class _List:
 
     def _differences(self, wanted: Mapping[str, Any], at: int) -> list[Difference]:
         found: list[Difference] = []
+        happened = self._happened[at]
         for field, value in wanted.items():
             whole = self._expect.whole and field in ("data", "metadata")
-            found += differences(value, self._happened[at][field], whole=whole, path=(field,))
+            if field in happened:
+                found += differences(value, happened[field], whole=whole, path=(field,))
+            else:  # what is published has no `binding`, and what goes to a binding no `topic`
+                found.append(Difference((field,), shown(value), "nothing"))
         return found
 
     def _missing(self, path: Path, wanted: Mapping[str, Any]) -> Failure:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bindings.contract import Outcome
+from engine.cli import EXIT_ERRORS, EXIT_OK, main
 from engine.errors import DefinitionError
 from engine.testing import Pipelines, Record
 from tests.engine.testing.projects import PIPELINE, write_project
@@ -255,6 +256,31 @@ kind: Component
 metadata: {name: shop}
 spec: {type: pubsub.in-memory}
 """
+
+
+BESIDE_A_TOPIC = """\
+apiVersion: jackfield/v1
+kind: PipelineTest
+metadata: {name: t}
+spec:
+  pipeline: orders
+  tests:
+    - name: one
+      events: [{data: {region: eu}}]
+      expect:
+        outputs: [{binding: queue, data: {region: eu}}, {topic: {$any: true}}]
+"""
+
+
+def test_expectations_tell_topics_and_bindings_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    queue = "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {name: queue}\nspec: {type: bindings.memory}\n"
+    pipeline = f"{TOPICS.replace('outputs: [', 'outputs: [{binding: queue}, ')}---\n{queue}"
+    folder = write_project(tmp_path, pipeline=pipeline)
+    (folder / "t.test.yaml").write_text(BESIDE_A_TOPIC)
+    assert main(["test", str(folder)]) == EXIT_OK
+    (folder / "t.test.yaml").write_text(BESIDE_A_TOPIC.replace("{$any: true}", "{$any: true}, times: 2"))
+    assert main(["test", str(folder)]) == EXIT_ERRORS
+    assert "expected 2 times, and it is there once" in capsys.readouterr().out
 
 
 def test_topics_are_swapped_too(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The examples: each is right, has a page and a test, and together they use every component type there is."""
+"""The examples: each is right, has a page and tests, and together they use every component type there is."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from bindings.manifest import ComponentType
+from engine.cli import EXIT_OK, main
 from engine.definitions.check import check
 from engine.definitions.folder import Folder
+from engine.definitions.pipeline_test import PipelineTest
 from engine.registry import component_type, component_types
+from tests.integration.project import ROOT
 
-ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted(path for path in (ROOT / "examples").iterdir() if list(path.rglob("*.yaml")))
 # Its app is named on the command line.
 ALARMS = {"dapr-app": ["W432"]}
@@ -27,6 +29,17 @@ def factories(type: ComponentType) -> tuple[object, ...]:
 async def test_the_definitions_of_an_example_have_no_alarm(example: Path) -> None:
     report = await check(Folder.load(example), secrets=False)
     assert [diagnostic.code for diagnostic in report.diagnostics] == ALARMS.get(example.name, [])
+    tested = {one.model.spec.pipeline for one in report.definitions.others if isinstance(one.model, PipelineTest)}
+    assert tested == set(report.definitions.pipelines)
+
+
+@pytest.mark.parametrize(
+    "folder",
+    [path / "pipelines" for path in EXAMPLES if (path / "pipelines").exists()],
+    ids=lambda path: path.parent.name,
+)
+def test_the_tests_of_an_example_pass(folder: Path) -> None:
+    assert main(["test", str(folder)]) == EXIT_OK
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)

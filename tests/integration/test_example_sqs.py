@@ -74,21 +74,22 @@ async def test_payments_change_the_balances_and_have_receipts(
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
     shutil.copytree(EXAMPLE / "pipelines", project.path / "pipelines", dirs_exist_ok=True)
-    port = str(free_port())
+    port, engine_port = str(free_port()), str(free_port())
     definition = project.path / "pipelines/payments.yaml"
     definition.write_text(definition.read_text().replace("8079", port))
-    app = None
+    # First, so that it is there when the engine asks: one that is away is asked again after five seconds.
+    app = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(EXAMPLE / "ledger.py"),
+        env={**os.environ, "APP_API_TOKEN": "letmein", "PORT": port, "DAPR_HTTP_PORT": engine_port},
+    )
     try:
         provision = [sys.executable, str(EXAMPLE / "provision.py")]
         await asyncio.to_thread(subprocess.run, provision, check=True)
         url = queue_of_receipts(moto)
-        run = await project.run()
+        run = await project.run("--http-port", engine_port)
         for pipeline in ("payments", "bookings"):
             await until(run, "started", pipeline)
-        environment = {"APP_API_TOKEN": "letmein", "PORT": port, "DAPR_HTTP_PORT": run.url.rpartition(":")[2]}
-        app = await asyncio.create_subprocess_exec(
-            sys.executable, str(EXAMPLE / "ledger.py"), env={**os.environ, **environment}
-        )
         found = await receipts(moto, url, 3)
         assert [json.loads(one["Message"]) for one in found if "ann" in one["Message"]] == [
             {"account": "ann", "balance": 10},
@@ -103,7 +104,6 @@ async def test_payments_change_the_balances_and_have_receipts(
         assert await eventual(journal, moto) == booked
         assert await run.stop() == 0
     finally:
-        if app is not None:
-            app.kill()
-            await app.wait()
+        app.kill()
+        await app.wait()
         moto.stop()

@@ -14,7 +14,7 @@ from engine.components import Use
 from engine.definitions.check import Definitions
 from engine.definitions.folder import Located
 from engine.definitions.pipeline import Call, InlineApp, Output, Pipeline, Retry, Step, Target
-from engine.definitions.subscriptions import RoutedCall
+from engine.definitions.subscriptions import RoutedCall, StreamedCall
 from engine.endpoint import Endpoint
 from engine.letter_output import TIMEOUT, RetryingOutput
 from engine.resilience import Policy, Resilience
@@ -26,6 +26,7 @@ from engine.stages.filter import filter_stage
 from engine.stages.output import OutputStage
 from engine.stages.split import split_stage
 from engine.stages.stage import Stage, Surroundings
+from engine.stages.stream import StreamStage
 from engine.stages.transform import transform_stage
 from engine.stages.validate import validate_stage
 from engine.topics import PUBLISH
@@ -108,6 +109,9 @@ class Assembly:
         return use, binding, target.operation or usual
 
     async def _call(self, name: str, call: Call) -> Part:
+        if isinstance(call, StreamedCall):
+            stream = StreamStage(name, call, timeout=self._inbound.timeout)
+            return Part(stream, self._endpoint(object(), self._inbound), self._rule(call.retry, self._inbound))
         app = await self._builder.app(call, self._definitions, self._resolver)
         policy = self._resilience.app(call.app).over(self._inbound)
         timeout = call.timeout if policy.timeout is None or "timeout" in call.model_fields_set else policy.timeout

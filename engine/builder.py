@@ -38,6 +38,8 @@ from engine.silence import Silence
 from engine.stages.call import CallStage
 from engine.stages.deliver import DeliverStage
 from engine.stages.stage import EachEvent, Stage, Surroundings
+from engine.stages.stream import StreamStage
+from engine.topic_scopes import check_subscriber
 from engine.topics import unless_expired
 
 _BATCH_WITHOUT_CALL = 100  # events that no app waits for go through the stages and the outputs together
@@ -163,6 +165,8 @@ class Builder:
         if source.topic is None:
             return self._components.input(use)
         settings = use.settings
+        if isinstance(source, SubscribedInput):
+            check_subscriber(settings, source.consumer, use.name, source.topic)
         own = settings.consumer_id if isinstance(settings, PubSubMetadata) else None
         usual = source.consumer if isinstance(source, SubscribedInput) else pipeline.metadata.name
         return self._components.topic(use, Subscription(source.topic, own or usual, source.metadata))
@@ -220,7 +224,7 @@ def _key_of(delivery: Delivery, once: Deduplication | None, surroundings: Surrou
 
 
 def _batching(stages: Sequence[Stage]) -> Mapping[str, Any]:
-    calls = [stage for stage in stages if isinstance(stage, CallStage | DeliverStage)]
+    calls = [stage for stage in stages if isinstance(stage, CallStage | DeliverStage | StreamStage)]
     batches = [stage.batch for stage in calls if stage.batch is not None]
     size = max((call.limit for call in calls), default=_BATCH_WITHOUT_CALL)
     return {"batch_size": size, "max_wait": max((batch.max_wait for batch in batches), default=0.0)}

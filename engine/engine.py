@@ -30,6 +30,7 @@ from engine.revisions import Revisions
 from engine.server import Server
 from engine.slot import Lifecycle, Slot
 from engine.status import Status
+from engine.streams import Streams
 from engine.version import VERSION
 
 _log = logging.getLogger("jackfield.engine")
@@ -67,11 +68,13 @@ class Engine:
         self._components = Components(store, clock)
         self.asked_to_stop = asyncio.Event()
         options = self._options = api or ApiOptions()
+        self._streams = Streams(store, self._counts, report, options.app_id, drain)
         self._parts = FolderParts(
             self._components,
             lambda: not self._not_ready(),
             self.asked_to_stop.set,
             options.app_id,
+            self._streams,
         )
         token = os.environ.get("DAPR_API_TOKEN") or None
         # It gives out secrets: a network must not have it just because webhooks are for everybody.
@@ -137,7 +140,7 @@ class Engine:
 
     async def stop(self) -> None:
         """Drains all pipelines, then closes the server, the connections and the store, in this order."""
-        await asyncio.gather(*(slot.stop() for slot in self._slots.values()))
+        await asyncio.gather(self._streams.close(), *(slot.stop() for slot in self._slots.values()))
         self._slots.clear()
         await self._stop_serving()
         await self._parts.close()

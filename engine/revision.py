@@ -12,6 +12,7 @@ from engine.definitions.folder import Located
 from engine.definitions.pipeline import InlineApp, InlineBinding, Pipeline
 from engine.definitions.schema_files import schema_path
 from engine.definitions.source import Source
+from engine.definitions.subscriptions import StreamedCall
 from engine.resilience import Resilience
 
 
@@ -32,7 +33,8 @@ def parts_of(pipeline: Located[Pipeline], definitions: Definitions) -> list[Loca
     where = [] if isinstance(spec.delivery.dead_letter, str) else [spec.delivery.dead_letter.component]
     names = [spec.input.component, *(output.component for output in spec.outputs), *where]
     components = [definitions.components[name] for name in names if not isinstance(name, InlineBinding)]
-    called = [step.call.app for step in spec.steps if step.call is not None]
+    calls = [step.call for step in spec.steps if step.call is not None]
+    called = [call.app for call in calls if not isinstance(call, StreamedCall)]
     apps = [definitions.apps[app] for app in called if not isinstance(app, InlineApp)]
     auths = [*(component.model.auth for component in components), *(app.model.spec.auth for app in apps)]
     stores = {auth.secret_store: definitions.components[auth.secret_store] for auth in auths if auth is not None}

@@ -135,7 +135,7 @@ class Slot:
     async def _swap(self, pipeline: Located[Pipeline], definitions: Definitions) -> None:
         new = await self._revisions.build(pipeline, definitions, self.revision)
         # Cancelled half-way, it would leave an old revision that neither reads nor is replaced.
-        await _to_the_end(self._put_in_place(new, definitions))
+        await to_the_end(self._put_in_place(new, definitions))
 
     async def _put_in_place(self, new: Built, definitions: Definitions) -> None:
         old = self._built
@@ -188,7 +188,7 @@ def _input_of(pipeline: Pipeline) -> str:
     return name if source.topic is None else f"{name}, topic {source.topic}"
 
 
-async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
+async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
     """Does all of the work although it is cancelled in the middle, and only then says so."""
     task = asyncio.get_running_loop().create_task(work)
     try:

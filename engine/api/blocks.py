@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from bindings.contract import Clock
 from engine.api.bindings import Bindings
 from engine.api.configuration import Configuration
@@ -13,6 +15,7 @@ from engine.api.parts import Parts
 from engine.api.publish import Publish
 from engine.api.secrets import Secrets
 from engine.api.state import State
+from engine.api.subscribe import Subscribe
 
 LARGEST_BODY = 4 * 2**20  # bytes; Dapr's default of --max-body-size
 
@@ -31,6 +34,7 @@ class Blocks:
         self.max_body = max_body
         self.state = State(parts, app_id)
         self.publish = Publish(parts, app_id, clock)
+        self.subscribe = Subscribe(parts, app_id)
         self.bindings = Bindings(parts, app_id, clock)
         self.secrets = Secrets(parts)
         self.locks = Locks(parts, app_id)
@@ -42,4 +46,4 @@ class Blocks:
 
     async def close(self) -> None:
         """Ends what would go on without a call."""
-        await self.configuration.close()
+        await asyncio.gather(self.configuration.close(), self.subscribe.close())

@@ -16,9 +16,10 @@ from engine.app import AppClient
 from engine.builder import Builder
 from engine.components import Components, Use
 from engine.definitions.check import Definitions
-from engine.definitions.dapr import Configuration
+from engine.definitions.dapr import Configuration, SubscriptionSpec
 from engine.errors import JackfieldError
 from engine.registry import component_type
+from engine.streams import Deliver, Streaming, Streams
 
 _log = logging.getLogger("jackfield.api")
 T = TypeVar("T")
@@ -37,9 +38,11 @@ class FolderParts:
         well: Callable[[], bool],
         shut_down: Callable[[], None],
         app_id: str,
+        streams: Streams,
     ) -> None:
         self._components = components
         self._app_id = app_id
+        self._streams = streams
         self.well = well
         self.shut_down = shut_down
         self._definitions = Definitions(Path())
@@ -58,6 +61,7 @@ class FolderParts:
         """What is held and is still defined as it was stays open; the rest is closed when nobody uses it."""
         self._definitions, self._builder = definitions, builder
         self._uses.clear()
+        self._streams.apply(definitions)
         for name, held in list(self._held.items()):
             if await self._fingerprint(name) != held.fingerprint:
                 await self._let_go(name)
@@ -100,6 +104,14 @@ class FolderParts:
             raise Missing(name, others=bool(definitions.apps))
         async with self._builder.resolver(definitions) as resolver:
             return await self._builder.named_app(name, definitions, resolver)
+
+    @contextlib.asynccontextmanager
+    async def stream(self, wanted: SubscriptionSpec, deliver: Deliver) -> AsyncIterator[Streaming]:
+        self._check(wanted.pubsubname, lambda manifest: manifest.pubsub)
+        if self._builder is None:
+            raise Missing(wanted.pubsubname, others=False)
+        async with self._streams.opened(wanted, deliver, self._definitions, self._builder) as stream:
+            yield stream
 
     @contextlib.asynccontextmanager
     async def _lent(

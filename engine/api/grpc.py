@@ -17,7 +17,7 @@ from engine.api.blocks import Blocks
 from engine.api.error import ApiError, internal
 from engine.api.grpc_call import Call
 from engine.api.grpc_errors import details_of, message_of, of_http_status
-from engine.api.grpc_methods import Method, Stream, methods_of
+from engine.api.grpc_methods import Conversation, Method, Stream, methods_of
 from engine.errors import DefinitionError
 
 SERVICE = "dapr.proto.runtime.v1.Dapr"
@@ -61,7 +61,7 @@ class GrpcServer:
 class _Methods(grpc.GenericRpcHandler):  # type: ignore[misc]
     """Messages come and go as bytes, so that one that is malformed is told like any other error."""
 
-    def __init__(self, methods: Mapping[str, Method | Stream]) -> None:
+    def __init__(self, methods: Mapping[str, Method | Stream | Conversation]) -> None:
         self._handlers = {f"/{SERVICE}/{name}": _handler(name, method) for name, method in methods.items()}
 
     def service(self, details: Any) -> Any:
@@ -94,7 +94,7 @@ def _refused(why: str) -> Any:
     return grpc.stream_stream_rpc_method_handler(refuse)
 
 
-def _handler(name: str, method: Method | Stream) -> Any:
+def _handler(name: str, method: Method | Stream | Conversation) -> Any:
     if isinstance(method, Stream):
         stream = method
 
@@ -107,6 +107,19 @@ def _handler(name: str, method: Method | Stream) -> Any:
                 await _abort(context, _told(error, name))
 
         return grpc.unary_stream_rpc_method_handler(streamed)
+    if isinstance(method, Conversation):
+        conversation = method
+
+        async def talked(data: AsyncIterator[bytes], context: Any) -> None:
+            async def send(answer: Any) -> None:
+                await context.write(answer.SerializeToString())
+
+            try:
+                await conversation.run((_parsed(conversation.request, one) async for one in data), send)
+            except Exception as error:
+                await _abort(context, _told(error, name))
+
+        return grpc.stream_stream_rpc_method_handler(talked)
     single = method
 
     async def answered(data: bytes, context: Any) -> bytes:

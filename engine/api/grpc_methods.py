@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ from engine.api.grpc_invoke import GrpcInvoke
 from engine.api.grpc_others import GrpcOthers
 from engine.api.grpc_publish import GrpcPublish
 from engine.api.grpc_state import GrpcState
+from engine.api.grpc_subscribe import GrpcSubscribe
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,15 @@ class Stream:
     run: Callable[[Any, Call], AsyncGenerator[Any, None]]
 
 
-def methods_of(blocks: Blocks) -> Mapping[str, Method | Stream]:
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """Messages come and go, each as it likes. `run` is given the messages, and what sends one; it ends with `run`."""
+
+    request: Any
+    run: Callable[[AsyncIterator[Any], Callable[[Any], Awaitable[None]]], Coroutine[Any, Any, None]]
+
+
+def methods_of(blocks: Blocks) -> Mapping[str, Method | Stream | Conversation]:
     """By their names in the service."""
     state, publish, invoke = GrpcState(blocks.state), GrpcPublish(blocks.publish), GrpcInvoke(blocks.invoke)
     configuration, others = GrpcConfiguration(blocks.configuration), GrpcOthers(blocks)
@@ -61,6 +70,9 @@ def methods_of(blocks: Blocks) -> Mapping[str, Method | Stream]:
         "PublishEvent": Method(pubsub_pb2.PublishEventRequest, publish.publish),
         "BulkPublishEvent": bulk_publish,
         "BulkPublishEventAlpha1": bulk_publish,
+        "SubscribeTopicEventsAlpha1": Conversation(
+            pubsub_pb2.SubscribeTopicEventsRequestAlpha1, GrpcSubscribe(blocks.subscribe).run
+        ),
         "InvokeBinding": Method(binding_pb2.InvokeBindingRequest, others.invoke_binding),
         "InvokeService": Method(invoke_pb2.InvokeServiceRequest, invoke.invoke),
         "GetSecret": Method(secret_pb2.GetSecretRequest, others.secret),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from typing import Generic, Protocol, TypeVar
 from bindings.contract import ConfigurationStore, Lock, OutputBinding, PubSub, SecretStore, StateStore
 from engine.app import AppClient
 from engine.components import Use
+from engine.definitions.dapr import SubscriptionSpec
+from engine.streams import Deliver
 
 T = TypeVar("T", covariant=True)
 
@@ -30,6 +33,20 @@ class Lent(Generic[T]):
     component: T
 
 
+class Topic(Protocol):
+    """What a stream reads; `ended` is set when it cannot go on, with the reason."""
+
+    @property
+    def wanted(self) -> SubscriptionSpec: ...
+    @property
+    def ended(self) -> asyncio.Event: ...
+    @property
+    def reason(self) -> str: ...
+
+    def end(self, reason: str) -> None: ...
+    async def finish(self) -> None: ...  # No more messages; returns when those that are under way are answered
+
+
 class Parts(Protocol):
     """Each is lent for one call and stays open until that ends. A name that is not there raises `Missing`, one that
     cannot be opened `DefinitionError` or `NotReady`.
@@ -43,6 +60,8 @@ class Parts(Protocol):
     def configuration_store(self, name: str) -> AbstractAsyncContextManager[Lent[ConfigurationStore]]: ...
     async def app(self, name: str) -> AppClient: ...  # Raises `Missing`, or `DefinitionError`
 
+    # The messages of a topic, for as long as it is entered
+    def stream(self, wanted: SubscriptionSpec, deliver: Deliver) -> AbstractAsyncContextManager[Topic]: ...
     def components(self) -> Sequence[tuple[str, str, str]]: ...  # the name, the type and the version of each
     def gives_out(self, store: str, secret: str) -> bool: ...  # whether apps may have a secret
     def ready(self) -> bool: ...  # whether there is something to lend

@@ -16,8 +16,8 @@ from engine.api.envelope import EVENTS_TYPE, EnvelopeError, envelope
 from engine.api.error import ApiError, Detail, ErrorInfo, ResourceInfo
 from engine.api.lending import lending
 from engine.api.parts import Lent, Missing, Parts
-from engine.api.topics import may_publish
 from engine.errors import EventError, JackfieldError
+from engine.topic_scopes import may_publish
 
 # What Go takes as a boolean (strconv.ParseBool).
 _TRUE = ("1", "t", "T", "true", "TRUE", "True")

@@ -172,6 +172,16 @@ right:
   write an App document, or run the app with `jackfield run DIR --app-id ID --app-port N`
 """,
     ),
+    "W433": (
+        "a subscription that the component does not allow",
+        """\
+`subscriptionScopes`, `allowedTopics` or `protectedTopics` of the pub/sub say that the app may not subscribe to this
+topic. It gets nothing of it, as with Dapr.
+
+right:
+  name the topic for the app, in the metadata of the component: {name: subscriptionScopes, value: "shop=orders"}
+""",
+    ),
     "E301": (
         "two documents of one name",
         """\

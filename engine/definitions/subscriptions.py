@@ -6,11 +6,11 @@ dead-lettered and replayed as all events are. Source: dapr/dapr, pkg/runtime/sub
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bindings.metadata import parse_flag
+from bindings.metadata import PubSubMetadata, parse_flag
 from engine.cel import Program, compile_cel
 from engine.definitions.dapr import Rule, Subscription, SubscriptionSpec
 from engine.definitions.definition import Definition
@@ -33,6 +33,7 @@ from engine.definitions.pipeline import (
 from engine.errors import DefinitionError
 from engine.registry import component_type
 from engine.suggest import close_match
+from engine.topic_scopes import SCOPES, may_subscribe
 
 if TYPE_CHECKING:
     from engine.definitions.check import Definitions
@@ -58,18 +59,28 @@ class RoutedCall(Call):
     keeps_unwanted: bool
 
 
+class StreamedCall(Call):
+    """`deliver` brings an event to the app over a stream that the app has opened, and gives its answer."""
+
+    deliver: Callable[..., Any]
+
+
 def with_subscriptions(definitions: Definitions) -> Definitions:
     """With the pipelines of its subscriptions. They have the documents of these."""
     pipelines, subscriptions = dict(definitions.pipelines), {}
-    topics = {name for name, one in definitions.components.items() if is_pubsub(one.model.spec.type)}
+    topics = {name: one for name, one in definitions.components.items() if is_pubsub(one.model.spec.type)}
     for subscription in definitions.others:
         if not isinstance(subscription.model, Subscription):
             continue
         if subscription.model.spec.pubsubname not in topics:
             continue
         scopes = subscription.model.scopes
+        spec = subscription.model.spec
+        settings = _settings((one.name, one.value) for one in topics[spec.pubsubname].model.spec.metadata)
         for app in (app for app in definitions.apps if not scopes or app in scopes):
-            made = _pipeline(subscription.model, app)
+            if not may_subscribe(settings, app, spec.topic):
+                continue
+            made = _pipeline(name_of(subscription.model.metadata.name, app), spec, app, _call(spec, app))
             pipelines[made.metadata.name] = Located(made, subscription.document)
             subscriptions[made.metadata.name] = Located(subscription.model, subscription.document)
     return replace(definitions, pipelines=pipelines, subscriptions=subscriptions) if subscriptions else definitions
@@ -111,6 +122,11 @@ def check_subscription(definition: Definition, names: Names) -> Iterator[Diagnos
     if not wanted:
         hint = "write an App document, or run the app with `jackfield run --app-id ID --app-port N`"
         yield document.warning("W432", "there is no app that it could be for", ("kind",), hint)
+    settings = _settings(_pairs(names.of_kind("Component").get(str(spec.get("pubsubname")))))
+    for app in (app for app in wanted if not may_subscribe(settings, app, str(spec.get("topic")))):
+        hint = "`subscriptionScopes`, `allowedTopics` and `protectedTopics` of the component say who may"
+        message = f"{spec.get('pubsubname')!r} does not let {app!r} subscribe to this topic, so it gets nothing"
+        yield document.warning("W433", message, ("spec", "topic"), hint)
     for app in wanted:
         clash = pipelines.get(name_of(definition.name, app))
         if clash is not None:
@@ -122,6 +138,20 @@ def check_subscription(definition: Definition, names: Names) -> Iterator[Diagnos
                 related=clash.document.span(("metadata", "name")),
                 related_message="the other one is here",
             )
+
+
+def _settings(metadata: Iterable[tuple[Any, Any]]) -> PubSubMetadata:
+    """The scopes of a pub/sub, as far as they are written in its document."""
+    given = {str(name).lower(): value for name, value in metadata if isinstance(value, str)}
+    return PubSubMetadata.model_validate({name: given[name.lower()] for name in SCOPES if name.lower() in given})
+
+
+def _pairs(component: Definition | None) -> Iterator[tuple[Any, Any]]:
+    """The metadata of a component that may have errors."""
+    metadata = component.spec.get("metadata") if component is not None else None
+    for one in metadata if isinstance(metadata, list) else ():
+        if isinstance(one, dict):
+            yield one.get("name"), one.get("value")
 
 
 def _rules(routes: Any) -> Sequence[Any]:
@@ -138,15 +168,19 @@ def _check_rule(document: Document, index: int, rule: Any) -> Iterator[Diagnosti
             yield document.error("E431", str(error.args[0]), ("spec", "routes", "rules", index, "match"), error.hint)
 
 
-def _pipeline(subscription: Subscription, app: str) -> Pipeline:
-    spec = subscription.spec
+def streamed(name: str, spec: SubscriptionSpec, app: str, deliver: Callable[..., Any]) -> Pipeline:
+    """The pipeline of a subscription whose messages go to a stream."""
+    return _pipeline(name, spec, app, StreamedCall(app=app, deliver=deliver))
+
+
+def _pipeline(name: str, spec: SubscriptionSpec, app: str, call: Call) -> Pipeline:
     spec_of_pipeline = PipelineSpec(
         input=SubscribedInput(pubsub=spec.pubsubname, topic=spec.topic, metadata=spec.metadata, consumer=app),
         event=_envelope(spec),
-        steps=[Step(call=_call(spec, app))],
+        steps=[Step(call=call)],
         delivery=Delivery(dead_letter=_dead_letter(spec)),
     )
-    meta = ObjectMeta(name=name_of(subscription.metadata.name, app), description=f"{spec.topic} for {app}")
+    meta = ObjectMeta(name=name, description=f"{spec.topic} for {app}")
     return Pipeline(api_version="jackfield/v1", kind="Pipeline", metadata=meta, spec=spec_of_pipeline)
 
 

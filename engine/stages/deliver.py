@@ -89,7 +89,7 @@ class DeliverStage:
             headers, body = cloudevents.encode_structured(event)
             given = {"pubsubName": self._call.pubsub, **passage.metadata, "Idempotency-Key": event.id}
             reply = await self._send(path, [passage], {**_sendable(given), **headers}, body)
-            return _verdict(event, _field(_parsed(reply), "status"))
+            return verdict_of(event, _field(_parsed(reply), "status"))
         except EventError as error:
             return error
 
@@ -114,7 +114,7 @@ class DeliverStage:
         for index, passage in enumerate(passages):
             if index not in verdicts:  # what the answer leaves out is to be tried again
                 status = "SUCCESS" if statuses is None else statuses.get(str(index), "RETRY")
-                verdicts[index] = _verdict(passage.event, status)
+                verdicts[index] = verdict_of(passage.event, status)
         return [verdicts[index] for index in range(len(passages))]
 
     async def _send(
@@ -142,7 +142,8 @@ def _sendable(metadata: Mapping[str, str]) -> dict[str, str]:
     return {name: text for name, text in metadata.items() if _TOKEN.fullmatch(name) and _PRINTABLE.fullmatch(text)}
 
 
-def _verdict(event: Event, status: Any) -> Verdict:
+def verdict_of(event: Event, status: Any) -> Verdict:
+    """What an app says of an event, in Dapr's words."""
     match status:
         case None | "" | "SUCCESS":
             return event

@@ -120,7 +120,6 @@ class Fake:
     async def _start(self) -> None:
         async with contextlib.AsyncExitStack() as closing:
             self._parts.session = await closing.enter_async_context(aiohttp.ClientSession())
-            closing.push_async_callback(self._blocks.close)
             server = Server(LOOPBACK, 0, dict, self._mount)
             await server.start()
             closing.push_async_callback(server.stop)
@@ -135,6 +134,7 @@ class Fake:
                 self.grpc_port = grpc.port
                 endpoint = f"{LOOPBACK}:{grpc.port}"
                 variables |= {"DAPR_GRPC_PORT": str(grpc.port), "DAPR_GRPC_ENDPOINT": endpoint}
+            closing.push_async_callback(self._blocks.close)  # first: a stream would keep the server from stopping
             closing.enter_context(_environment(variables))
             self._closing = closing.pop_all()
 

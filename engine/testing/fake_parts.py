@@ -26,15 +26,19 @@ from bindings.contract import (
 )
 from bindings.manifest import ComponentType
 from bindings.metadata import Metadata
+from engine.api.envelope import EVENTS_TYPE
 from engine.api.parts import Lent, Missing
 from engine.api.requests import written
 from engine.app import AppClient
 from engine.clock import SystemClock
 from engine.components import Use
+from engine.definitions.dapr import SubscriptionSpec
 from engine.errors import EventError, Retryable
 from engine.registry import component_type
 from engine.server import LOOPBACK
+from engine.streams import Deliver
 from engine.testing.fake_stores import FakeConfiguration, FakeConfigurationStore, FakeLocks
+from engine.testing.fake_stream import FakeStream
 from engine.testing.memory_store import MemoryStore
 
 T = TypeVar("T")
@@ -104,6 +108,7 @@ class FakeParts:
         self._secrets = secrets
         self._apps = apps
         self.configuration: dict[str, FakeConfiguration] = {}
+        self._streams: list[FakeStream] = []
         self._stores: dict[str, StateStore] = {}
         self._locks: dict[str, FakeLocks] = {}
         self._state = component_type("state.in-memory")
@@ -124,7 +129,26 @@ class FakeParts:
 
     @contextlib.asynccontextmanager
     async def pubsub(self, name: str) -> AsyncIterator[Lent[PubSub]]:
-        yield self._lent(name, cast(PubSub, _Topics(name, self.published)))
+        yield self._lent(name, cast(PubSub, _Topics(name, self._arrived)))
+
+    def _arrived(self, published: Published) -> None:
+        self.published.append(published)
+        for stream in self._streams:
+            stream.arrived(published.pubsub, published.topic, published.data)
+
+    @contextlib.asynccontextmanager
+    async def stream(self, wanted: SubscriptionSpec, deliver: Deliver) -> AsyncIterator[FakeStream]:
+        """What is published from now on."""
+        stream = FakeStream(wanted, deliver, self._publish_letter)
+        self._streams.append(stream)
+        try:
+            yield stream
+        finally:
+            self._streams.remove(stream)
+            await stream.close()
+
+    def _publish_letter(self, pubsub: str, topic: str, data: bytes) -> None:
+        self._arrived(Published(pubsub, topic, data, EVENTS_TYPE, {}))
 
     @contextlib.asynccontextmanager
     async def output(self, name: str) -> AsyncIterator[Lent[OutputBinding]]:
@@ -199,12 +223,13 @@ class _Failing:
 
 
 class _Topics:
-    def __init__(self, name: str, published: list[Published]) -> None:
+    def __init__(self, name: str, arrived: Callable[[Published], None]) -> None:
         self._name = name
-        self._published = published
+        self._arrived = arrived
 
     async def publish(self, topic: str, publications: Sequence[Publication]) -> Sequence[EventError | None]:
-        self._published += [Published(self._name, topic, p.data, p.content_type, p.metadata) for p in publications]
+        for one in publications:
+            self._arrived(Published(self._name, topic, one.data, one.content_type, one.metadata))
         return [None] * len(publications)
 
 

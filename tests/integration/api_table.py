@@ -77,7 +77,13 @@ ROWS = [
         "",
         "engine/api/test_http.py::test_messages_are_published_in_bulk",
     ),
-    Row([], ["SubscribeTopicEventsAlpha1"], "not yet"),
+    Row(
+        [],
+        ["SubscribeTopicEventsAlpha1"],
+        "works",
+        "several streams for one topic share its messages",
+        "engine/api/test_grpc_subscribe.py::test_message_is_as_it_was_published_and_settled_by_the_answer",
+    ),
     Row(
         ["POST /v1.0/bindings/{name}"],
         ["InvokeBinding"],

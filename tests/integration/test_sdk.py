@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import queue
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -13,7 +14,7 @@ from aiohttp import web
 from dapr.aio.clients import DaprClient as AsyncDaprClient
 from dapr.clients import DaprClient
 from dapr.clients.grpc._request import TransactionalStateOperation
-from dapr.clients.grpc._response import UnlockResponseStatus
+from dapr.clients.grpc._response import TopicEventResponse, UnlockResponseStatus
 
 from tests.integration.blocks import grpc_of, serve
 from tests.integration.project import Project, Run
@@ -79,6 +80,47 @@ async def test_sync_client_uses_every_block(run: Run, project: Project, monkeypa
 
     await asyncio.to_thread(use)
     assert (project.path / "files/a.txt").read_text() == "hello"
+    assert await run.ended() == 0
+    assert run.noise == []
+
+
+async def test_sync_client_subscribes_with_a_stream(run: Run) -> None:
+    def use() -> None:
+        with DaprClient() as client:
+            got: queue.Queue[str] = queue.Queue()
+
+            def handle(message: Any) -> TopicEventResponse:
+                got.put(message.data())
+                return TopicEventResponse("drop" if message.data() == "bad" else "success")
+
+            letters = client.subscribe("pubsub", "failed")
+            close = client.subscribe_with_handler("pubsub", "orders", handle, dead_letter_topic="failed")
+            for data in ("good", "bad"):
+                client.publish_event("pubsub", "orders", data, data_content_type="text/plain")
+            assert sorted(got.get(timeout=10) for _ in range(2)) == ["bad", "good"]
+            letter = letters.next_message()
+            assert (letter.data(), letter.topic(), letter.data_content_type()) == ("bad", "failed", "text/plain")
+            letters.respond_success(letter)
+            close()
+            letters.close()
+            client.shutdown()
+
+    await asyncio.to_thread(use)
+    assert await run.ended() == 0
+    assert run.noise == []
+
+
+async def test_async_client_subscribes_with_a_stream(run: Run) -> None:
+    async with AsyncDaprClient() as client:
+        subscription = await client.subscribe("pubsub", "orders")
+        await client.publish_event("pubsub", "orders", json.dumps({"n": 1}), data_content_type="application/json")
+        first = await subscription.next_message()
+        await subscription.respond_retry(first)
+        again = await subscription.next_message()
+        assert (again.id(), again.data()) == (first.id(), {"n": 1})
+        await subscription.respond_success(again)
+        await subscription.close()
+        await client.shutdown()
     assert await run.ended() == 0
     assert run.noise == []
 

@@ -55,8 +55,9 @@ spec:
 
 
 class Served:
-    def __init__(self, engine: Engine, root: Path, session: aiohttp.ClientSession) -> None:
+    def __init__(self, engine: Engine, root: Path, session: aiohttp.ClientSession, store: MemoryStore) -> None:
         self.engine = engine
+        self.store = store
         self.root = root
         self._session = session
 
@@ -125,11 +126,12 @@ async def served(
     clock = SystemClock()
     (root / "secrets.json").write_text('{"redis": {"password": "p4ss"}}')
     (root / "files").mkdir(exist_ok=True)
-    engine = Engine(MemoryStore(), clock, LineReport(sink_for("json", clock, False), clock), host, 0, 5.0, api)
+    store = MemoryStore()
+    engine = Engine(store, clock, LineReport(sink_for("json", clock, False), clock), host, 0, 5.0, api)
     await engine.start()
     try:
         async with aiohttp.ClientSession() as session:
-            running = Served(engine, root, session)
+            running = Served(engine, root, session, store)
             if text is not None:
                 await running.apply(text)
             yield running

@@ -10,6 +10,11 @@ from engine.definitions.subscriptions import RoutedCall, SubscribedInput
 from tests.engine.definitions.folders import app, component, documents, found_in, pipeline, report_of
 
 PUBSUB = component(name="pubsub", type="pubsub.in-memory")
+SCOPED = component(
+    "  - {name: subscriptionScopes, value: b=orders}\n  - {name: ProtectedTopics, value: orders}\n",
+    name="pubsub",
+    type="pubsub.in-memory",
+)
 HEAD = "apiVersion: dapr.io/{version}\nkind: Subscription\nmetadata: {{name: s}}\n"
 
 
@@ -40,6 +45,12 @@ async def test_subscription_with_scopes_is_for_these_apps(tmp_path: Path) -> Non
     text = subscription("routes: {default: /o}", "scopes: [two]\n")
     report = await report_of(tmp_path, {"f.yaml": documents(text, PUBSUB, app(name="one"), app(name="two"))})
     assert set(report.definitions.pipelines) == {"s.two"}
+
+
+async def test_subscription_is_for_the_apps_that_the_component_lets(tmp_path: Path) -> None:
+    text = documents(subscription("route: /o"), SCOPED, app(name="a"), app(name="b"))
+    report = await report_of(tmp_path, {"f.yaml": text})
+    assert set(report.definitions.pipelines) == {"s.b"}
 
 
 async def test_routes_are_those_of_the_subscription(tmp_path: Path) -> None:
@@ -93,6 +104,10 @@ async def test_topic_of_a_type_that_is_not_installed_makes_no_pipeline(tmp_path:
         (
             documents(subscription("route: /o"), PUBSUB, app(), pipeline(name="s.a")),
             "3:18 E301 the pipeline that is made of it for 'a' has the name of another one, 's.a'",
+        ),
+        (
+            documents(subscription("route: /o"), SCOPED, app()),
+            "4:35 W433 'pubsub' does not let 'a' subscribe to this topic, so it gets nothing | `subscriptionScopes`, ",
         ),
         (
             documents(subscription("route: /o"), component(name="pubsub"), app()),

@@ -163,6 +163,24 @@ def test_sdk_reads_and_watches_configuration() -> None:
         assert client.unsubscribe_configuration("settings", id)
 
 
+def test_sdk_subscribes_with_a_stream() -> None:
+    with fake() as engine, DaprClient() as client:
+        topic = client.subscribe("pubsub", "orders", dead_letter_topic="failed")
+        client.publish_event("pubsub", "others", "0")
+        client.publish_event("pubsub", "orders", json.dumps({"n": 1}), data_content_type="application/json")
+        first = topic.next_message()
+        topic.respond_retry(first)
+        again = topic.next_message()
+        assert (again.id(), again.data()) == (first.id(), {"n": 1})
+        topic.respond_drop(again)
+        client.publish_event("pubsub", "orders", "raw", publish_metadata={"rawPayload": "true"})
+        raw = topic.next_message()
+        assert (raw.source(), raw._raw_data) == ("Dapr", b"raw")
+        topic.respond_success(raw)
+        topic.close()
+    assert [one.topic for one in engine.published] == ["others", "orders", "failed", "orders"]
+
+
 def test_app_is_told_of_configuration_over_http() -> None:
     told: queue.Queue[AppCall] = queue.Queue()
     with fake(apps={"app": told.put}) as engine:

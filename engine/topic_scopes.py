@@ -4,7 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Set
 
-from bindings.metadata import PubSubMetadata
+from bindings.metadata import Metadata, PubSubMetadata
+from engine.errors import DefinitionError
+
+SCOPES = ("subscriptionScopes", "allowedTopics", "protectedTopics")  # the metadata that say who may subscribe
+
+
+class ForbiddenTopic(DefinitionError):
+    """The app may not use the topic."""
+
+    def __init__(self, app_id: str, pubsub: str, topic: str) -> None:
+        message = f"subscription to topic {topic!r} on pubsub {pubsub!r} is not allowed for {app_id!r}"
+        hint = "`subscriptionScopes`, `allowedTopics` and `protectedTopics` of the component say who may"
+        super().__init__(message, hint=hint)
+
+
+def check_subscriber(settings: Metadata, app_id: str, pubsub: str, topic: str) -> None:
+    """Raises `ForbiddenTopic`."""
+    if isinstance(settings, PubSubMetadata) and not may_subscribe(settings, app_id, topic):
+        raise ForbiddenTopic(app_id, pubsub, topic)
 
 
 def may_publish(settings: PubSubMetadata, app_id: str, topic: str) -> bool:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from bindings.metadata import PubSubMetadata
-from engine.api.topics import may_publish, may_subscribe
+from engine.topic_scopes import may_publish, may_subscribe
 
 
 @pytest.mark.parametrize(

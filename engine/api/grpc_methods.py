@@ -63,6 +63,7 @@ def methods_of(blocks: Blocks) -> Mapping[str, Method | Stream | Conversation]:
     return {
         "GetState": Method(state_pb2.GetStateRequest, state.get),
         "GetBulkState": Method(state_pb2.GetBulkStateRequest, state.get_bulk),
+        "QueryStateAlpha1": Method(state_pb2.QueryStateRequest, state.query),
         "SaveState": Method(state_pb2.SaveStateRequest, state.save),
         "DeleteState": Method(state_pb2.DeleteStateRequest, state.delete),
         "DeleteBulkState": Method(state_pb2.DeleteBulkStateRequest, state.delete_bulk),

@@ -35,6 +35,12 @@ class GrpcState:
                 item.metadata.update(metadata_of(one))
         return state_pb2.GetBulkStateResponse(items=items)
 
+    async def query(self, request: Any, call: Call) -> Any:
+        async with self._state.opened(request.store_name) as store:
+            page = await store.query(request.query.encode())
+        results = [state_pb2.QueryStateItem(key=key, data=item.value, etag=item.etag) for key, item in page.items]
+        return state_pb2.QueryStateResponse(results=results, token=page.token)
+
     async def save(self, request: Any, call: Call) -> Any:
         async with self._state.opened(request.store_name) as store:
             if any(not item.key for item in request.states):

@@ -18,7 +18,6 @@ Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 # What Dapr has and this has not: it answers that it is not there, which is something else than a wrong path.
 NOT_YET = (
-    "/v1.0-alpha1/state/{store}/query",
     "/v1.0/actors/{path:.*}",
     "/v1.0{version:(-alpha1)?}/jobs/{path:.*}",
     "/v1.0{version:(-alpha1|-beta1)?}/workflows/{path:.*}",
@@ -41,6 +40,7 @@ class HttpBlocks:
         yield "POST", "/v1.0/state/{store}/bulk", state.get_bulk
         yield "POST", "/v1.0/state/{store}/transaction", state.transact
         yield "POST", "/v1.0/state/{store}", state.save
+        yield "POST", "/v1.0-alpha1/state/{store}/query", state.query
         for version in ("v1.0", "v1.0-alpha1"):
             yield "POST", f"/{version}/publish/bulk/{{pubsub}}/{{topic:.*}}", self._publish_bulk
             yield "GET", f"/{version}/configuration/{{store}}", self._configuration

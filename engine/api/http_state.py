@@ -30,6 +30,14 @@ class HttpState:
             found = await store.get_many(keys)
         return json_response([_entry(key, found.get(key)) for key in keys])
 
+    async def query(self, request: web.Request) -> web.Response:
+        async with self._state.opened(request.match_info["store"]) as store:
+            page = await store.query(await body_of(request, self._max_body))
+        if not page.items:
+            return web.Response(status=204)
+        results = [{"key": key, "data": _value(item.value), "etag": item.etag} for key, item in page.items]
+        return json_response({"results": results, **({"token": page.token} if page.token else {})})
+
     async def save(self, request: web.Request) -> web.Response:
         async with self._state.opened(request.match_info["store"]) as store:
             await store.save(changes_of(await body_of(request, self._max_body), metadata_of_query(request)))

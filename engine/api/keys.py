@@ -20,6 +20,11 @@ class IllegalKeyError(ValueError):
 def state_key(use: Use, app_id: str, key: str) -> str:
     """Raises `IllegalKeyError`."""
     _check(key)
+    return f"{state_prefix(use, app_id)}{key}"
+
+
+def state_prefix(use: Use, app_id: str) -> str:
+    """How all keys of the app begin in the store."""
     settings = use.settings
     strategy = settings.key_prefix if isinstance(settings, StateMetadata) else "appid"
     namespace = os.environ.get("NAMESPACE")
@@ -29,7 +34,7 @@ def state_key(use: Use, app_id: str, key: str) -> str:
         "namespace": f"{namespace}.{app_id}" if namespace else app_id,
         "none": "",
     }
-    return _joined(known.get(strategy.lower(), strategy), key)
+    return _joined(known.get(strategy.lower(), strategy), "")
 
 
 def lock_key(use: Use, app_id: str, resource: str) -> str:

@@ -10,11 +10,13 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from bindings.contract import Change, EtagMismatch, Item, StateStore
+from bindings.contract import Change, EtagMismatch, Item, Queryable, StateStore
+from bindings.query import Page
 from engine.api.error import ApiError, Detail, ErrorInfo, FieldViolation, ResourceInfo, bad_request
-from engine.api.keys import IllegalKeyError, state_key
+from engine.api.keys import IllegalKeyError, state_key, state_prefix
 from engine.api.lending import lending
 from engine.api.parts import Lent, Missing, Parts
+from engine.api.query import QueryError, query_of
 from engine.errors import JackfieldError
 from engine.event import rfc3339
 
@@ -71,6 +73,19 @@ class AppState:
             raise ApiError("ERR_STATE_BULK_GET", str(error), 500, "UNKNOWN") from error
         return {key: found[name] for key, name in full.items() if name in found}
 
+    async def query(self, text: bytes) -> Page:
+        """Those items of the app that a query asks for."""
+        component, prefix = self._lent.component, state_prefix(self._lent.use, self._app_id)
+        if not isinstance(component, Queryable):
+            message = "state store does not support querying"
+            raise self._query_error("ERR_STATE_STORE_NOT_SUPPORTED", message, "QUERYING_NOT_SUPPORTED")
+        try:
+            page = await component.query(replace(query_of(text), prefix=prefix))
+        except (QueryError, JackfieldError) as error:
+            message = f"state store {self._lent.use.name} query failed: {error}"
+            raise self._query_error("ERR_STATE_QUERY", message, "QUERY_FAILED") from error
+        return replace(page, items=[(key.removeprefix(prefix), item) for key, item in page.items])
+
     async def save(self, changes: Sequence[Change]) -> None:
         """Each for itself; the first one that failed is the error."""
         await self._write(changes, "ERR_STATE_SAVE", f"failed saving state in state store {self._lent.use.name}")
@@ -104,6 +119,10 @@ class AppState:
         if error is not None:
             status, grpc = (409, "ABORTED") if isinstance(error, EtagMismatch) else (500, "INTERNAL")
             raise ApiError(code, f"{what}: {error}", status, grpc, coded=True) from error
+
+    def _query_error(self, code: str, message: str, reason: str) -> ApiError:
+        details: list[Detail] = [ResourceInfo("state", self._lent.use.name), ErrorInfo(f"DAPR_STATE_{reason}")]
+        return ApiError(code, message, 500, "INTERNAL", details=details)
 
     def _full(self, key: str) -> str:
         try:

@@ -62,7 +62,13 @@ ROWS = [
         "",
         "engine/api/test_http_state.py::test_transaction_is_all_or_nothing",
     ),
-    Row(["* /v1.0-alpha1/state/{store}/query"], ["QueryStateAlpha1"], "not yet"),
+    Row(
+        ["POST /v1.0-alpha1/state/{store}/query"],
+        ["QueryStateAlpha1"],
+        "differs",
+        "of `state.postgresql` v1; finds only what has the key prefix of the app, and compares numbers as numbers",
+        "integration/test_sdk_postgresql.py::test_sdk_queries_state",
+    ),
     Row(
         ["POST /v1.0/publish/{pubsub}/{topic}"],
         ["PublishEvent"],

@@ -88,7 +88,7 @@ async def test_transaction_is_all_or_nothing(tmp_path: Path) -> None:
             400,
             "ERR_NOT_SUPPORTED_STATE_OPERATION",
         ),
-        ("POST", "/v1.0-alpha1/state/statestore/query", {}, 501, "ERR_API_UNIMPLEMENTED"),
+        ("POST", "/v1.0-alpha1/state/statestore/query", {}, 500, "ERR_STATE_STORE_NOT_SUPPORTED"),
     ],
 )
 async def test_wrong_request_is_answered_as_dapr_does(

@@ -39,6 +39,7 @@ class ComponentType:
     pubsub: Callable[[Any, Context], PubSub] | None = None
     configuration_store: Callable[[Any, Context], ConfigurationStore] | None = None
     lock: Callable[[Any, Context], Lock] | None = None
+    queryable_versions: Sequence[str] = ()  # the versions of its state stores that are `Queryable`
     native_ttl: bool = False  # the system of the pub/sub itself drops a message after its `ttlInSeconds`
     # What waits at an input, as it would be read next: without opening it, taking anything or writing anywhere.
     peek: Callable[[Any, Context, int], Awaitable[Sequence[Received]]] | None = None

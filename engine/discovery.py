@@ -29,8 +29,14 @@ from engine.retry import backoff
 ASK_AGAIN = 60.0  # seconds: an app that was deployed anew may subscribe to something else
 _RETRY = Retry(initial=0.2, max=5.0)
 _LARGEST = 4 * 2**20
+_PLACE = (".dapr", "subscribe")
 _FIELDS = ("pubsubname", "topic", "route", "routes", "metadata", "deadLetterTopic", "bulkSubscribe")
 _log = logging.getLogger("jackfield.subscriptions")
+
+
+def is_discovered(path: Path) -> bool:
+    """Whether a definition at this path is what an app has answered."""
+    return path.parts[-3:-1] == _PLACE
 
 
 class Discovery:
@@ -107,7 +113,7 @@ class Discovery:
     def _take(self, name: str, text: str) -> None:
         before = self.files.get(name)
         if text:
-            path = self._root / ".dapr" / "subscribe" / f"{name}.yaml"
+            path = self._root.joinpath(*_PLACE, f"{name}.yaml")
             self.files[name] = File.of(Source(path, f"subscriptions of {name}", text))
         else:
             self.files.pop(name, None)

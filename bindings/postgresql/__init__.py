@@ -78,6 +78,7 @@ spec:
       value: postgresql://shop:secret@localhost:5432/shop
 """,
     state_store=_state_store,
+    queryable_versions=("", "v1"),
     extra="postgresql",
 )
 

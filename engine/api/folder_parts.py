@@ -11,6 +11,14 @@ from typing import TypeVar
 
 from bindings.contract import ConfigurationStore, Lock, OutputBinding, PubSub, SecretStore, StateStore
 from bindings.manifest import ComponentType
+from engine.api.described import (
+    AppConnection,
+    DescribedComponent,
+    DescribedSubscription,
+    components_of,
+    connection_of,
+    subscriptions_of,
+)
 from engine.api.parts import Lent, Missing
 from engine.app import AppClient
 from engine.builder import Builder
@@ -53,9 +61,14 @@ class FolderParts:
     def ready(self) -> bool:
         return self._builder is not None
 
-    def components(self) -> Sequence[tuple[str, str, str]]:
-        components = self._definitions.components
-        return [(name, one.model.spec.type, one.model.spec.version) for name, one in components.items()]
+    def components(self) -> Sequence[DescribedComponent]:
+        return components_of(self._definitions, self._app_id)
+
+    def subscriptions(self) -> Sequence[DescribedSubscription]:
+        return subscriptions_of(self._definitions, self._app_id, self._streams.wanted)
+
+    def connection(self) -> AppConnection | None:
+        return connection_of(self._definitions, self._app_id)
 
     async def apply(self, definitions: Definitions, builder: Builder) -> None:
         """What is held and is still defined as it was stays open; the rest is closed when nobody uses it."""

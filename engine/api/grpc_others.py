@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from dapr.proto.runtime.v1 import binding_pb2, lock_pb2, metadata_pb2, secret_pb2
+from dapr.proto.runtime.v1 import binding_pb2, lock_pb2, secret_pb2
 from google.protobuf import empty_pb2
 
 from engine.api.blocks import Blocks
 from engine.api.grpc_call import Call
+from engine.api.grpc_metadata import metadata_message
 from engine.event import JSON_TYPE
 
 
@@ -43,17 +44,7 @@ class GrpcOthers:
         return lock_pb2.UnlockResponse(status=lock_pb2.UnlockResponse.Status.Name(status.value))
 
     async def metadata(self, request: Any, call: Call) -> Any:
-        metadata = self._blocks.metadata
-        components = [
-            metadata_pb2.RegisteredComponents(name=one.name, type=one.type, version=one.version)
-            for one in metadata.components
-        ]
-        return metadata_pb2.GetMetadataResponse(
-            id=metadata.app_id,
-            runtime_version=metadata.version,
-            registered_components=components,
-            extended_metadata=dict(metadata.extended),
-        )
+        return metadata_message(self._blocks.metadata)
 
     async def set_metadata(self, request: Any, call: Call) -> Any:
         self._blocks.metadata.set(request.key, request.value)

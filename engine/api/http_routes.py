@@ -10,6 +10,7 @@ from aiohttp import web
 from engine.api.blocks import Blocks
 from engine.api.configuration import setting_json, unsubscribe_error
 from engine.api.http_messages import body_of, json_response, metadata_of_query, result_response
+from engine.api.http_metadata import metadata_json
 from engine.api.http_state import HttpState
 from engine.api.requests import entries_of, invocation_of, lock_of, written
 from engine.api.trace import trace_of
@@ -125,10 +126,7 @@ class HttpBlocks:
         return json_response({"status": status.value})
 
     async def _metadata(self, request: web.Request) -> web.Response:
-        metadata = self._blocks.metadata
-        components = [{"name": c.name, "type": c.type, "version": c.version} for c in metadata.components]
-        body = {"id": metadata.app_id, "runtimeVersion": metadata.version, "components": components}
-        return json_response({**body, "extended": dict(metadata.extended), "subscriptions": []})
+        return json_response(metadata_json(self._blocks.metadata))
 
     async def _set_metadata(self, request: web.Request) -> web.Response:
         value = await self._body(request)

@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from engine.api.described import AppConnection, DescribedComponent, DescribedSubscription
 from engine.api.parts import Parts
 from engine.version import VERSION
-
-
-@dataclass(frozen=True, slots=True)
-class Component:
-    name: str
-    type: str
-    version: str
 
 
 class Metadata:
@@ -26,8 +19,16 @@ class Metadata:
         self._extended = {"daprRuntimeVersion": f"jackfield-{VERSION}"}
 
     @property
-    def components(self) -> Sequence[Component]:
-        return [Component(*component) for component in self._parts.components()]
+    def components(self) -> Sequence[DescribedComponent]:
+        return self._parts.components()
+
+    @property
+    def subscriptions(self) -> Sequence[DescribedSubscription]:
+        return self._parts.subscriptions()
+
+    @property
+    def connection(self) -> AppConnection | None:
+        return self._parts.connection()
 
     @property
     def extended(self) -> Mapping[str, str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from bindings.contract import ConfigurationStore, Lock, OutputBinding, PubSub, SecretStore, StateStore
+from engine.api.described import AppConnection, DescribedComponent, DescribedSubscription
 from engine.app import AppClient
 from engine.components import Use
 from engine.definitions.dapr import SubscriptionSpec
@@ -62,7 +63,9 @@ class Parts(Protocol):
 
     # The messages of a topic, for as long as it is entered
     def stream(self, wanted: SubscriptionSpec, deliver: Deliver) -> AbstractAsyncContextManager[Topic]: ...
-    def components(self) -> Sequence[tuple[str, str, str]]: ...  # the name, the type and the version of each
+    def components(self) -> Sequence[DescribedComponent]: ...
+    def subscriptions(self) -> Sequence[DescribedSubscription]: ...  # of the app
+    def connection(self) -> AppConnection | None: ...  # to the app, if there is one
     def gives_out(self, store: str, secret: str) -> bool: ...  # whether apps may have a secret
     def ready(self) -> bool: ...  # whether there is something to lend
     def well(self) -> bool: ...  # whether all that should run does

@@ -26,6 +26,7 @@ from bindings.contract import (
 )
 from bindings.manifest import ComponentType
 from bindings.metadata import Metadata
+from engine.api.described import AppConnection, DescribedComponent, DescribedSubscription
 from engine.api.envelope import EVENTS_TYPE
 from engine.api.parts import Lent, Missing
 from engine.api.requests import written
@@ -191,8 +192,14 @@ class FakeParts:
         content_type = "application/octet-stream" if isinstance(data, bytes) else "application/json"
         return web.Response(status=status, body=_data_of(data), content_type=content_type)
 
-    def components(self) -> Sequence[tuple[str, str, str]]:
-        return [(name, self._state.name, "v1") for name in self._stores]
+    def components(self) -> Sequence[DescribedComponent]:
+        return [DescribedComponent(name, self._state.name, "v1") for name in self._stores]
+
+    def subscriptions(self) -> Sequence[DescribedSubscription]:
+        return []
+
+    def connection(self) -> AppConnection | None:
+        return None
 
     def ready(self) -> bool:
         return True

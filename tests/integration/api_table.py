@@ -147,8 +147,8 @@ ROWS = [
         ["GET /v1.0/metadata", "PUT /v1.0/metadata/{key}"],
         ["GetMetadata", "SetMetadata"],
         "differs",
-        "without capabilities, subscriptions, actors and the like",
-        "engine/api/test_http.py::test_metadata_lists_the_components_and_what_was_set",
+        "without actors, workflows and the like, so no component has the capability ACTOR",
+        "engine/api/test_described.py::test_metadata_tells_the_same_over_http_and_grpc",
     ),
     Row(
         ["GET /v1.0/healthz", "GET /v1.0/healthz/outbound"],

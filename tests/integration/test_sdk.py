@@ -125,6 +125,20 @@ async def test_async_client_subscribes_with_a_stream(run: Run) -> None:
     assert run.noise == []
 
 
+async def test_engine_that_stops_waits_for_the_answers_of_a_stream(run: Run) -> None:
+    async with AsyncDaprClient() as client:
+        subscription = await client.subscribe("pubsub", "orders")
+        await client.publish_event("pubsub", "orders", "1")
+        message = await subscription.next_message()
+        stopping = asyncio.create_task(run.stop())
+        await run.until(lambda line: line["kind"] == "draining")
+        await subscription.respond_success(message)
+        assert await stopping == 0
+        await subscription.close()
+    assert [line["pipeline"] for line in run.lines if line["kind"] == "delivered"] == ["stream.pubsub.orders.shop"]
+    assert run.noise == []
+
+
 @pytest.mark.filterwarnings("ignore:The Distributed Lock API is an Alpha version")
 async def test_async_client_uses_every_block(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     async def use() -> None:

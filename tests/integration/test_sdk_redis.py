@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 from dapr.clients import DaprClient
-from dapr.clients.grpc._response import ConfigurationResponse, UnlockResponseStatus
+from dapr.clients.grpc._response import ConfigurationResponse, TopicEventResponse, UnlockResponseStatus
 from redis.asyncio import Redis
 
 from tests.bindings.fakes import eventually
@@ -29,6 +29,11 @@ FOLDER = """
     kind: Component
     metadata: {name: settings}
     spec: {type: configuration.redis, version: v1, metadata: [{name: redisHost, value: "127.0.0.1:PORT"}]}
+    ---
+    apiVersion: dapr.io/v1alpha1
+    kind: Component
+    metadata: {name: pubsub}
+    spec: {type: pubsub.redis, version: v1, metadata: [{name: redisHost, value: "127.0.0.1:PORT"}]}
 """
 
 
@@ -99,3 +104,46 @@ async def test_app_is_told_over_http(project: Project, redis: RedisServer) -> No
             assert told[0] == ("/configuration/settings/size", {"size": {"value": "L", "version": "7"}})
         await client.aclose()
         assert await run.stop() == 0
+
+
+@pytest.mark.timeout(120)
+async def test_what_a_stream_does_not_answer_comes_again_in_the_next_one(
+    project: Project, redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, grpc = await started(project, redis)
+    monkeypatch.setenv("DAPR_HTTP_ENDPOINT", run.url)
+    monkeypatch.setenv("DAPR_GRPC_ENDPOINT", grpc)
+
+    client, dapr = Redis(port=redis.port), DaprClient()
+    done: list[str] = []
+
+    def handle(message: Any) -> TopicEventResponse:
+        done.append(message.data())
+        return TopicEventResponse("success")
+
+    def use() -> None:
+        topic = dapr.subscribe("pubsub", "orders")
+        for number in range(50):
+            dapr.publish_event("pubsub", "orders", str(number), data_content_type="text/plain")
+        for turn in range(4):
+            for _ in range(7):
+                message = topic.next_message()
+                if turn % 2:
+                    topic.respond_success(message)  # which may come too late: then the message comes again
+            topic.close()
+            topic = dapr.subscribe("pubsub", "orders")
+        topic.close()
+
+    await asyncio.to_thread(use)
+    close = await asyncio.to_thread(dapr.subscribe_with_handler, "pubsub", "orders", handle)
+    async with asyncio.timeout(60):
+        while (await client.xpending("orders", "shop"))["pending"] or len(done) < 50 - 2 * 7:
+            pass
+    await asyncio.to_thread(close)
+    assert 50 - 2 * 7 <= len(set(done)) == len(done) <= 50
+    assert (await client.xinfo_groups("orders"))[0]["lag"] == 0
+    await asyncio.to_thread(dapr.shutdown)
+    dapr.close()
+    await client.aclose()
+    assert await run.ended() == 0
+    assert not [line for line in run.lines if line["kind"] == "dead-lettered"]

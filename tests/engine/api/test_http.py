@@ -88,7 +88,9 @@ async def test_metadata_lists_the_components_and_what_was_set(tmp_path: Path) ->
         _, body, _ = await api.call("GET", "/v1.0/metadata")
     found = json.loads(body)
     assert (found["id"], found["runtimeVersion"], found["extended"]["team"]) == ("shop", VERSION, "blue")
-    assert {"name": "statestore", "type": "state.in-memory", "version": "v1"} in found["components"]
+    assert ("statestore", "state.in-memory", "v1") in [
+        (one["name"], one["type"], one["version"]) for one in found["components"]
+    ]
 
 
 async def test_health_waits_for_the_definitions(tmp_path: Path) -> None:

@@ -62,6 +62,7 @@ class RoutedCall(Call):
 class StreamedCall(Call):
     """`deliver` brings an event to the app over a stream that the app has opened, and gives its answer."""
 
+    app: str  # any app id: there need not be a document of it
     deliver: Callable[..., Any]
 
 

@@ -11,6 +11,7 @@ import grpc
 import pytest
 from dapr.proto.runtime.v1 import appcallback_pb2, pubsub_pb2
 
+from engine.api.options import ApiOptions
 from engine.replay import message_of, queue_name
 from tests.bindings.fakes import eventually
 from tests.engine.api.served import DEFINITIONS, Served, served
@@ -195,6 +196,19 @@ async def test_raw_message_is_in_an_envelope(tmp_path: Path) -> None:
         await publish(api, "orders", "raw", "?metadata.rawPayload=true")
         event = await app.next()
         assert (event.source, event.type, event.data) == ("Dapr", "com.dapr.event.sent", b'"raw"')
+
+
+async def test_names_may_have_any_characters(tmp_path: Path) -> None:
+    api_options = ApiOptions(app_id="-shop-", grpc_port=0)
+    async with served(tmp_path, api=api_options) as api, talk(api) as app, talk(api) as other:
+        await app.begin("a {{ b }}/ü")
+        await other.begin("a {{ c }}/ü")
+        await publish(api, "a%20%7B%7B%20b%20%7D%7D/%C3%BC", 1)
+        event = await app.next()
+        assert (event.topic, event.data) == ("a {{ b }}/ü", b"1")
+        first, second = api.engine.counts
+        assert first.startswith("stream.pubsub.a----b")
+        assert first != second
 
 
 async def test_expired_message_is_dropped(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from engine.errors import DefinitionError
 
 GRACE = 5.0  # seconds between SIGTERM and SIGKILL
+_LAST_LINES = 1.0  # seconds that the last of the output is waited for when all has ended
 
 
 class Child:
@@ -59,7 +60,10 @@ class Child:
             self._signal(signal.SIGKILL)  # also what it has left behind
         status = await self.ended()
         if self._copying is not None:
-            await self._copying
+            # What has left the group may hold the output open for as long as it likes.
+            await asyncio.wait({self._copying}, timeout=_LAST_LINES)
+            self._copying.cancel()
+            await asyncio.gather(self._copying, return_exceptions=True)
         return status
 
     @property

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 
@@ -64,3 +65,19 @@ def test_environment_is_that_of_dapr_run() -> None:
         "DAPR_GRPC_ENDPOINT": "127.0.0.1:50001",
     }
     assert "DAPR_GRPC_PORT" not in dapr_environment("shop", 3500, None, None)
+
+
+async def test_what_has_left_the_group_does_not_hold_up_the_stop(capsys: pytest.CaptureFixture[str]) -> None:
+    daemon = "import subprocess; print(subprocess.Popen(['sleep', '60'], start_new_session=True).pid, flush=True)"
+    child = python(daemon)
+    await child.start()
+    pid = ""
+    async with asyncio.timeout(10):
+        while not pid:
+            await asyncio.sleep(0.01)
+            pid = capsys.readouterr().out.removeprefix("== APP == ").strip()
+    try:
+        async with asyncio.timeout(20):
+            await child.stop()
+    finally:
+        os.kill(int(pid), signal.SIGKILL)

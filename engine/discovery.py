@@ -28,7 +28,7 @@ from engine.retry import backoff
 
 ASK_AGAIN = 60.0  # seconds: an app that was deployed anew may subscribe to something else
 _RETRY = Retry(initial=0.2, max=5.0)
-_LARGEST = 4 * 2**20
+_TIMEOUT = 10.0  # seconds
 _PLACE = (".dapr", "subscribe")
 _FIELDS = ("pubsubname", "topic", "route", "routes", "metadata", "deadLetterTopic", "bulkSubscribe")
 _log = logging.getLogger("jackfield.subscriptions")
@@ -92,15 +92,15 @@ class Discovery:
         """None: nobody listens there yet, or it cannot say."""
         try:
             client = await self._app(name)
-            headers = [("Accept", "application/json")]
-            async with client.exchange("GET", "/dapr/subscribe", headers, None) as response:
-                if response.status == 404:
-                    return None if name in self.files else []
-                if response.status != 200:
-                    _log.warning("%s answered %d to GET /dapr/subscribe", name, response.status)
-                    return None
-                answer = json.loads(await response.content.read(_LARGEST) or b"[]")
-        except (EventError, JackfieldError):
+            reply = await client.send("GET", "/dapr/subscribe", {"Accept": "application/json"}, None, _TIMEOUT)
+            answer = json.loads(reply.body or b"[]")
+        except EventError as error:
+            if error.status == 404:
+                return None if name in self.files else []
+            if error.status is not None:
+                _log.warning("%s answered %d to GET /dapr/subscribe", name, error.status)
+            return None
+        except JackfieldError:
             return None
         except (ValueError, RecursionError) as error:
             _log.warning("%s answered to GET /dapr/subscribe what is no JSON: %s", name, error)

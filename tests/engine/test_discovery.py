@@ -14,6 +14,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from engine import discovery
 from engine.app import AppClient
 from engine.clock import VirtualClock
 from engine.definitions.check import Definitions, check
@@ -31,6 +32,9 @@ class App:
         self.status = 200
         self.body: Any = []
         self.asked = 0
+        self.in_pieces = False
+        self.breaks_off = 0  # answers that end too early
+        self.silent = 0  # requests that get no answer
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         assert request.path == "/dapr/subscribe"
@@ -38,7 +42,24 @@ class App:
         if self.status == 0 and request.transport is not None:
             request.transport.abort()
         body = self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
+        if self.silent:
+            self.silent -= 1
+            await asyncio.sleep(60)
+        if self.in_pieces or self.breaks_off:
+            return await self._slowly(request, body)
         return web.Response(status=self.status or 500, body=body)
+
+    async def _slowly(self, request: web.Request, body: bytes) -> web.StreamResponse:
+        answer = web.StreamResponse(headers={"Content-Length": str(len(body))})
+        await answer.prepare(request)
+        await answer.write(body[:9])
+        await asyncio.sleep(0.02)
+        if self.breaks_off and request.transport is not None:
+            self.breaks_off -= 1
+            request.transport.abort()
+        else:
+            await answer.write(body[9:])
+        return answer
 
 
 class Bench:
@@ -179,3 +200,25 @@ async def test_what_is_no_subscription_is_left_out(bench: Bench, caplog: pytest.
     assert set((await bench.until_found()).pipelines) == {"shop-pubsub-new.shop"}
     assert "no object: 5" in caplog.text
     assert "without a route" in caplog.text
+
+
+async def test_answer_may_come_in_pieces(bench: Bench) -> None:
+    bench.shop.body = [one("new"), one("other")]
+    bench.shop.in_pieces = True
+    await bench.follow(app(name="shop"), PUBSUB)
+    assert len((await bench.until_found()).pipelines) == 2
+
+
+async def test_answer_that_breaks_off_is_asked_for_again(bench: Bench) -> None:
+    bench.shop.body = [one("new")]
+    bench.shop.breaks_off = 1
+    await bench.follow(app(name="shop"), PUBSUB)
+    assert set((await bench.until_found()).pipelines) == {"shop-pubsub-new.shop"}
+
+
+async def test_app_that_does_not_answer_is_asked_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(discovery, "_TIMEOUT", 0.05)
+    bench.shop.silent = 1
+    bench.shop.body = [one("new")]
+    await bench.follow(app(name="shop"), PUBSUB)
+    assert set((await bench.until_found()).pipelines) == {"shop-pubsub-new.shop"}

@@ -40,5 +40,5 @@ async def acknowledge(link: Link, done: Sequence[str], back: Sequence[str]) -> N
 
 
 def status_of(message: Msg) -> str:
-    """Of a message that the server itself has written; empty for one of a publisher."""
-    return "" if message.data else (message.headers or {}).get("Status", "")
+    """Of a message that the server itself has written; empty for one of a publisher, which is to be answered."""
+    return "" if message.data or message.reply else (message.headers or {}).get("Status", "")

@@ -131,3 +131,13 @@ async def test_consumer_that_does_not_answer_is_not_ready(url: str, monkeypatch:
             await stream.delete_consumer("TOPICS", topic)
         with pytest.raises(NotReady, match=f"consumer {topic} of stream TOPICS does not answer"):
             await binding.read(10)
+
+
+async def test_empty_message_with_a_header_of_the_server_is_a_message(url: str) -> None:
+    topic = new_topic()
+    async with opened(url) as pubsub, reading(pubsub, topic) as binding, jetstream(url) as other:
+        for status in ("404", "409"):
+            await other.publish(topic, b"", headers={"Status": status})
+        messages = await asyncio.wait_for(read_all(binding, 2), 10)
+        assert [message.metadata["Status"] for message in messages] == ["404", "409"]
+        await binding.settle(settled(messages))

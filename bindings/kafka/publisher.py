@@ -43,7 +43,7 @@ class Publisher:
 
     async def _usable(self) -> ProducerSession:
         async with self._opening:
-            if self._session is not None and self._session.broken:
+            if self._session is not None and (self._session.broken or self._session.is_over):
                 await self.close()
             if self._session is None:
                 self._session = ProducerSession(self._metadata, self._topics)

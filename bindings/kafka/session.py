@@ -78,6 +78,10 @@ class Session(ABC, Generic[Client]):
         """Called on the event loop when nothing goes on any more; `problem` says why, if it was not closed."""
 
     @property
+    def is_over(self) -> bool:
+        return self._ended.is_set()
+
+    @property
     def is_late(self) -> bool:
         """Whether it has to be ready now."""
         return time.monotonic() > self._deadline

@@ -48,3 +48,17 @@ async def test_publish_while_no_broker_is_there_is_unavailable(topic: str) -> No
     [error] = await one.publish(topic, [Record(b"1")])
     assert isinstance(error, Unavailable)
     await one.close()
+
+
+async def test_producer_that_could_not_be_replaced_is_replaced_later(server: Kafka, topic: str) -> None:
+    one = publisher(server.address, topic)
+    await one.open()
+    session = one._session
+    assert session is not None
+    session._on_error(KafkaError(KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER, "a hole", True))  # as librdkafka calls it
+    one._metadata = publisher("127.0.0.1:1", topic)._metadata  # no broker is there
+    [error] = await one.publish(topic, [Record(b"1")])
+    assert isinstance(error, Unavailable)
+    one._metadata = publisher(server.address, topic)._metadata
+    assert await one.publish(topic, [Record(b"1")]) == [None]
+    await one.close()

@@ -59,6 +59,10 @@ class Session:
         self._known: dict[int, Message] = {}
 
     @property
+    def is_used(self) -> bool:
+        return self._users > 0
+
+    @property
     def is_over(self) -> bool:
         """Nobody uses it, and there is nothing to remember."""
         return not self._users and not self._known
@@ -174,6 +178,8 @@ async def enter_session(metadata: BrokerMetadata, source: Source) -> Session:
     for key in [key for key, session in sessions.items() if session.is_over]:
         del sessions[key]
     session = sessions.setdefault((metadata.shown, source.client_id), Session(source))
+    if session.source != source and not session.is_used:  # what it remembers was of what was read before
+        session = sessions[(metadata.shown, source.client_id)] = Session(source)
     if session.source != source:
         reads = session.source.topic_filter
         hint = "give each component a `consumerID` of its own"

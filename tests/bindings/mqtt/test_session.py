@@ -87,3 +87,12 @@ async def test_flood_is_taken_in_as_it_is_read(server: Mosquitto, topic: str, mo
             found += [one.data for one in messages]
             await reader.settle(settled(messages))
     assert found == data
+
+
+async def test_client_id_that_nobody_uses_any_more_may_read_another_topic(server: Mosquitto, topic: str) -> None:
+    async with reading(server.url, topic, consumerID=topic) as reader:
+        await publish(server.port, topic, b"1")
+        await reader.read(1)  # and is not acknowledged
+    async with reading(server.url, f"{topic}-2", consumerID=topic) as reader:
+        await publish(server.port, f"{topic}-2", b"2")
+        assert b"2" in [one.data for one in await read_all(reader, 2)]

@@ -96,8 +96,10 @@ class SnsSqs:
             if mailbox is None or mailbox.broken:
                 url, queue = await self._entities.queue(consumer)
                 await self._entities.bury(url)
-                mailbox = self._mailbox(consumer, url, queue)
-            await self._entities.subscribe(arn, mailbox.url, mailbox.arn)
+                await self._entities.subscribe(arn, url, queue)
+                mailbox = self._mailbox(consumer, url, queue)  # which has a task of its own: last
+            else:
+                await self._entities.subscribe(arn, mailbox.url, mailbox.arn)
             name = arn.rpartition(":")[2]
             mailbox.join(name)
             self._mailboxes[consumer] = mailbox

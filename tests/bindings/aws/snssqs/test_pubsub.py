@@ -325,3 +325,16 @@ async def test_server_that_goes_away_is_not_ready_for_all_topics_and_read_again(
 def test_settings_that_dapr_refuses_are_refused(wanted: dict[str, Any], why: str) -> None:
     with pytest.raises(ValidationError, match=why):
         component.metadata.model_validate(wanted)
+
+
+async def test_open_that_fails_leaves_nothing_behind(moto: Moto) -> None:
+    moto.client("sns").create_topic(Name="orders")
+    moto.client("sqs").create_queue(QueueName="shop")
+    wanted = {"disableEntityManagement": "true", "assetsManagementTimeoutSeconds": "20"}
+    async with opened(moto, **wanted) as pubsub:
+        before = asyncio.all_tasks()
+        binding = pubsub.subscribe(Subscription("orders", "shop"))
+        with pytest.raises(NotReady, match="there is not the subscription"):
+            await binding.open()
+        await binding.close()
+        assert asyncio.all_tasks() == before

@@ -12,8 +12,6 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from bindings.contract import Clock
 from bindings.manifest import ComponentType
 from engine.app import AppClient
@@ -22,6 +20,7 @@ from engine.definitions.component import Component
 from engine.definitions.folder import File, Located
 from engine.definitions.pipeline import Outside, Pipeline, Retry
 from engine.definitions.source import Source
+from engine.definitions.written import written
 from engine.errors import DefinitionError, EventError, JackfieldError
 from engine.registry import component_type
 from engine.retry import backoff
@@ -155,4 +154,4 @@ def _document(candidate: _Candidate, app: str) -> str:
         "metadata": {"name": _pipeline_name(candidate.name, app), "description": f"{candidate.name} for {app}"},
         "spec": {"input": {"binding": candidate.name}, "steps": [{"call": call}]},
     }
-    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+    return written([document])

@@ -14,8 +14,6 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from bindings.contract import Clock
 from engine.app import AppClient
 from engine.definitions.check import Definitions
@@ -23,6 +21,7 @@ from engine.definitions.folder import File
 from engine.definitions.pipeline import Retry
 from engine.definitions.source import Source
 from engine.definitions.subscriptions import is_pubsub
+from engine.definitions.written import written
 from engine.errors import EventError, JackfieldError
 from engine.retry import backoff
 
@@ -139,7 +138,7 @@ def _documents(app: str, answer: list[Any]) -> str:
                 "scopes": [app],
             }
         )
-    return yaml.safe_dump_all(documents, sort_keys=False, allow_unicode=True) if documents else ""
+    return written(documents) if documents else ""
 
 
 def _specs(app: str, answer: list[Any]) -> Iterator[Mapping[str, Any]]:

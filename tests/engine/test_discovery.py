@@ -222,3 +222,12 @@ async def test_app_that_does_not_answer_is_asked_again(bench: Bench, monkeypatch
     bench.shop.body = [one("new")]
     await bench.follow(app(name="shop"), PUBSUB)
     assert set((await bench.until_found()).pipelines) == {"shop-pubsub-new.shop"}
+
+
+@pytest.mark.parametrize("topic", ["1e3", "0o17", "true", "null", "x\x85y", "é"])
+async def test_texts_stay_texts(topic: str, bench: Bench) -> None:
+    bench.shop.body = [one(topic, metadata={"key": topic})]
+    await bench.follow(app(name="shop"), PUBSUB)
+    [pipeline] = (await bench.until_found()).pipelines.values()
+    assert pipeline.model.spec.input.topic == topic
+    assert pipeline.model.spec.input.metadata == {"key": topic}

@@ -48,6 +48,7 @@ class Discovery:
         self, root: Path, app: Callable[[str], Awaitable[AppClient]], clock: Clock, found: Callable[[], None]
     ) -> None:
         self.files: dict[str, File] = {}  # by the app
+        self._texts: dict[str, str] = {}  # of the files
         self._root = root
         self._app = app
         self._clock = clock
@@ -110,15 +111,15 @@ class Discovery:
         return answer
 
     def _take(self, name: str, text: str) -> None:
-        before = self.files.get(name)
+        if text == self._texts.get(name, ""):
+            return
+        self._texts[name] = text
         if text:
             path = self._root.joinpath(*_PLACE, f"{name}.yaml")
             self.files[name] = File.of(Source(path, f"subscriptions of {name}", text))
         else:
-            self.files.pop(name, None)
-        after = self.files.get(name)
-        if (before is None) != (after is None) or (before and after and before.definitions != after.definitions):
-            self._found()
+            del self.files[name]
+        self._found()
 
 
 def _documents(app: str, answer: list[Any]) -> str:

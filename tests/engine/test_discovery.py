@@ -224,6 +224,14 @@ async def test_app_that_does_not_answer_is_asked_again(bench: Bench, monkeypatch
     assert set((await bench.until_found()).pipelines) == {"shop-pubsub-new.shop"}
 
 
+async def test_same_answer_again_is_nothing_new(bench: Bench) -> None:
+    bench.shop.body = [one("new")]
+    await bench.follow(app(name="shop"), PUBSUB)
+    await bench.until_found()
+    await bench.until_asked(bench.shop.asked + 2)
+    assert not bench.found.is_set()
+
+
 @pytest.mark.parametrize("topic", ["1e3", "0o17", "true", "null", "x\x85y", "é"])
 async def test_texts_stay_texts(topic: str, bench: Bench) -> None:
     bench.shop.body = [one(topic, metadata={"key": topic})]

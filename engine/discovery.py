@@ -82,7 +82,10 @@ class Discovery:
             if answer is None:  # what it has subscribed to goes on while it is away
                 tries += 1
             else:
-                self._take(name, _documents(name, answer))
+                try:
+                    self._take(name, _documents(name, answer))
+                except RecursionError:
+                    _log.warning("%s subscribes to what is nested too deep", name)
                 subscribes = subscribes or bool(answer)
                 if not subscribes:
                     return

@@ -224,6 +224,16 @@ async def test_app_that_does_not_answer_is_asked_again(bench: Bench, monkeypatch
     assert set((await bench.until_found()).pipelines) == {"shop-pubsub-new.shop"}
 
 
+async def test_answer_that_is_nested_too_deep_is_asked_for_again(bench: Bench) -> None:
+    bench.shop.body = b'[{"pubsubname": "pubsub", "topic": "t", "route": "/", "metadata": {"k": %s}}]' % (
+        b"[" * 400 + b"]" * 400
+    )
+    await bench.follow(app(name="shop"), PUBSUB)
+    await bench.until_asked(1)
+    bench.shop.body = [one("new")]
+    assert set((await bench.until_found()).pipelines) == {"shop-pubsub-new.shop"}
+
+
 async def test_same_answer_again_is_nothing_new(bench: Bench) -> None:
     bench.shop.body = [one("new")]
     await bench.follow(app(name="shop"), PUBSUB)

@@ -35,6 +35,7 @@ class _Candidate:
     name: str
     route: str
     must: bool
+    app: str  # its definition: at another address another answer may come
 
 
 class AppInputs:
@@ -78,6 +79,7 @@ class AppInputs:
         self._asking.clear()
 
     def _candidates(self, definitions: Definitions) -> Iterator[_Candidate]:
+        app = definitions.apps[self._name].document.text
         of_ours = {_pipeline_name(component, self._name) for component in self.files}
         used = {
             name
@@ -93,7 +95,7 @@ class AppInputs:
             settings = _settings(component)
             directions = re.findall(r"\w+", settings.get("direction", ""))
             if "input" in directions or not (directions or manifest.input_is_ours):
-                yield _Candidate(name, settings.get("route") or name, "input" in directions)
+                yield _Candidate(name, settings.get("route") or name, "input" in directions, app)
 
     async def _ask(self, candidate: _Candidate) -> None:
         tries = 0

@@ -151,3 +151,11 @@ async def test_component_that_a_pipeline_takes_or_that_is_gone_is_the_apps_no_mo
     await bench.definitions()
     await bench.follow(SHOP, component(name="orders"), pipeline(source="orders"))
     assert set((await bench.definitions()).pipelines) == {"p"}
+
+
+async def test_app_at_another_address_is_asked_again(bench: Bench) -> None:
+    await bench.follow(SHOP, component(name="orders"))
+    await bench.until_asked(1)
+    bench.shop.statuses["/orders"] = 200
+    await bench.follow(app(name="shop").replace("localhost", "127.0.0.1"), component(name="orders"))
+    assert set((await bench.definitions()).pipelines) == {"orders.shop"}

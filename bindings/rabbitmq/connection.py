@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import TypeAlias, TypeVar
 
 import aio_pika
@@ -76,8 +76,12 @@ class RabbitMqConnection:
             deliveries = Deliveries(self._factory.wire, underlay.number)
             channel.close_callbacks.add(_ended(self._factory.wire, underlay.number, deliveries))
             await underlay.basic_consume(queue, _never)
-        except _FAILURES as error:
-            raise self._not_ready(error) from error
+        except BaseException as error:  # a channel of a shared connection would go on, and keep messages to itself
+            with suppress(*_FAILURES):
+                await channel.close()
+            if isinstance(error, _FAILURES):
+                raise self._not_ready(error) from error
+            raise
         return deliveries, channel
 
     async def publisher(self, name: str, declare: Declare[object]) -> tuple[Publisher, AbstractChannel]:

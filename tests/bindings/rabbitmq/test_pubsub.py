@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import aio_pika
+import aiormq
 import pytest
 from pydantic import ValidationError
 
@@ -284,3 +285,30 @@ async def test_what_is_not_persistent_says_so(server: RabbitMq, topic: str) -> N
         queue = await channel.get_queue(f"shop-{topic}")
         modes = [(await queue.get(no_ack=True)).delivery_mode for _ in range(2)]
     assert modes == [1, 2]
+
+
+async def test_open_that_was_cancelled_takes_no_messages(
+    server: RabbitMq, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consuming = asyncio.Event()
+    consume = aiormq.Channel.basic_consume
+
+    async def slowly(channel: aiormq.Channel, *arguments: Any, **named: Any) -> None:
+        await consume(channel, *arguments, **named)
+        consuming.set()
+        await asyncio.sleep(60)
+
+    async with opened(server.url) as pubsub:
+        binding = pubsub.subscribe(Subscription(topic, "shop"))
+        with monkeypatch.context() as patch:
+            patch.setattr(aiormq.Channel, "basic_consume", slowly)
+            opening = asyncio.create_task(binding.open())
+            await consuming.wait()
+            opening.cancel()
+            await asyncio.wait([opening])
+        await binding.close()
+        await binding.open()
+        data = [b"%d" % number for number in range(10)]
+        await pubsub.publish(topic, [publication(one) for one in data])
+        assert await read(binding, 10) == data
+        await binding.close()

@@ -21,7 +21,7 @@ from bindings.contract import (
 )
 from bindings.metadata import parse_flag
 from engine import cloudevents
-from engine.errors import EventError, Permanent
+from engine.errors import EventError, NotReady, Permanent
 from engine.event import Attribute, Event, rfc3339
 from engine.stages.stage import Verdict
 
@@ -79,7 +79,7 @@ class TopicInput:
     @property
     def _opened(self) -> InputBinding:
         if self._topic is None:
-            raise RuntimeError("the topic is not open")
+            raise NotReady("the topic is not open")
         return self._topic
 
     def _attributes(self, message: Received) -> Mapping[str, Attribute]:

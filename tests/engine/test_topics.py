@@ -15,9 +15,11 @@ from bindings.memory.pubsub import MemoryPubSub
 from bindings.metadata import PubSubMetadata
 from engine.clock import VirtualClock
 from engine.engine import Engine
+from engine.errors import NotReady
 from engine.event import rfc3339
 from engine.server import LOOPBACK
 from engine.testing.memory_store import MemoryStore
+from engine.topics import TopicInput
 from tests.bindings.fakes import context, eventually
 from tests.engine.definitions.folders import component, documents, report_of
 from tests.engine.test_engine import Diary
@@ -179,3 +181,20 @@ async def test_message_that_cannot_be_published_is_dead_lettered(
     await run(engine, tmp_path, pipeline("topic: in", rest), TOPICS)
     await pubsub().publish("in", [Publication(b'{"topic": ""}', "application/json")])
     assert error in (await next_event(reader))["errormessage"]
+
+
+async def test_what_is_settled_while_the_broker_is_away_waits_without_an_alarm() -> None:
+    """Its settling is tried again until the topic is open once more: that is no bug, which would be logged as one."""
+
+    async def lend() -> PubSub:
+        raise NotReady("the broker is away")
+
+    async def give_back() -> None:
+        raise AssertionError("nothing was lent")
+
+    reader = TopicInput(lend, give_back, Subscription("in", "test"), "test")
+    with pytest.raises(NotReady, match="away"):
+        await reader.open()
+    with pytest.raises(NotReady, match="not open"):
+        await reader.settle([])
+    await reader.close()

@@ -20,9 +20,12 @@ from engine.errors import EventError, Permanent
 
 # All changes or none: first each is checked, with what those before it would make of the keys; then they are made.
 # Five arguments a change: set or delete, value, etag, `1` for first-write, milliseconds to live; empty where there is
-# none. A value that is no hash is one that Dapr wrote before it had etags, or another program: it is replaced.
+# none. The first version of a key is the time in microseconds, as one that counted from 1 would come again when the key
+# was deleted meanwhile, and its etag would be taken for that of another value. A value that is no hash is one that Dapr wrote before it had etags, or another program: it is replaced.
 _WRITE = Script("""
 local versions, foreign = {}, {}
+local time = redis.call('TIME')
+local fresh = string.format('%.0f', time[1] * 1000000 + time[2])
 for number, key in ipairs(KEYS) do
   local at = 5 * (number - 1)
   local version = versions[key]
@@ -38,7 +41,8 @@ for number, key in ipairs(KEYS) do
     return -number
   end
   if ARGV[at + 1] == 'set' then
-    versions[key] = tostring((tonumber(version or '') or 0) + 1)
+    local number = tonumber(version or '')
+    versions[key] = number and string.format('%.0f', number + 1) or fresh
   else
     versions[key] = false
   end
@@ -54,7 +58,9 @@ for number, key in ipairs(KEYS) do
     if ARGV[at + 4] == '1' then
       redis.call('HSET', key, 'first-write', 0)
     end
-    redis.call('HINCRBY', key, 'version', 1)
+    if redis.call('HSETNX', key, 'version', fresh) == 0 then
+      redis.call('HINCRBY', key, 'version', 1)
+    end
     if ARGV[at + 5] == '' then
       redis.call('PERSIST', key)
     else

@@ -67,9 +67,10 @@ async def test_value_of_dapr_is_read_and_its_etag_counts(store: StateStore, clie
 
 async def test_value_of_ours_is_what_dapr_expects(store: StateStore, client: Any) -> None:
     await store.write([Change("app||order", b"1"), Change("app||first", b"1", first_write=True)])
-    assert await client.hgetall("app||order") == {b"data": b"1", b"version": b"1"}
-    assert await dapr_sets(client, "app||order", b"2", etag="1") == 2
-    assert (await store.get(["app||order"]))["app||order"] == Item(b"2", "2")
+    etag = (await store.get(["app||order"]))["app||order"].etag
+    assert await client.hgetall("app||order") == {b"data": b"1", b"version": etag.encode()}
+    assert await dapr_sets(client, "app||order", b"2", etag=etag) == int(etag) + 1
+    assert (await store.get(["app||order"]))["app||order"] == Item(b"2", str(int(etag) + 1))
     with pytest.raises(ValueError, match="failed to set"):  # first-write is remembered, as Dapr remembers it
         await dapr_sets(client, "app||first", b"2", etag="0", first_write=True)
 
@@ -81,7 +82,7 @@ async def test_value_from_before_etags_is_read_and_replaced(store: StateStore, c
     assert isinstance(first, EtagMismatch)
     assert isinstance(stale, EtagMismatch)
     assert await store.write([Change("old", b"2")]) == [None]
-    assert (await store.get(["old"]))["old"] == Item(b"2", "1")
+    assert (await store.get(["old"]))["old"].value == b"2"
 
 
 async def test_hash_of_another_program_is_no_item(store: StateStore, client: Any) -> None:
@@ -174,3 +175,12 @@ async def test_transaction_in_a_cluster_is_within_one_slot(cluster: RedisCluster
         await store.transact([Change("a", b"1"), Change("b", b"2"), Change("c", b"2")])
     assert await store.get(["a", "b", "c"]) == {}
     await store.close()
+
+
+async def test_etag_of_a_value_that_was_deleted_is_not_that_of_the_next_one(store: StateStore) -> None:
+    assert await store.write([Change("key", b"1")]) == [None]
+    before = (await store.get(["key"]))["key"].etag
+    assert await store.write([Change("key", None), Change("key", b"2")]) == [None, None]
+    [error] = await store.write([Change("key", b"3", etag=before)])
+    assert isinstance(error, EtagMismatch)
+    assert (await store.get(["key"]))["key"].value == b"2"

@@ -18,6 +18,8 @@ from engine.errors import DefinitionError
 from engine.history import Part, Revision
 from engine.revision import parts_of
 
+_GIVEN = ".dapr/"  # what the engine was given, or apps have asked for: in no file
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -61,8 +63,17 @@ class Plan:
 async def plan(folder: Folder, pipeline: str, revision: Revision) -> Plan:
     """What the way back to a revision changes. Only its own documents are changed in their files; a document that is
     not there any more is put at the end of its file. Secrets are not looked up: the engine may have others.
+
+    Raises `DefinitionError` for a pipeline that an app has asked for.
     """
     changed: set[tuple[str, str]] = set()
+    given = [part for part in revision.documents if part.file.startswith(_GIVEN)]
+    if any(part.kind != "App" for part in given):
+        hint = "what it does is changed in the app"
+        raise DefinitionError(f"pipeline {pipeline} is in no file: an app has asked for it", hint=hint)
+    for part in given:
+        path = folder.root / part.file
+        folder = folder.replace(path, File.of(Source(path, part.file, part.text)))
     definitions = list(_files(folder, revision.documents, changed))
     schemas = list(_schemas(folder, revision.schemas))
     after = folder

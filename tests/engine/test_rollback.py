@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from engine.clock import VirtualClock
-from engine.definitions.folder import Folder
+from engine.definitions.check import check
+from engine.definitions.folder import File, Folder
+from engine.definitions.source import Source
 from engine.errors import DefinitionError
 from engine.history import History, Revision
 from engine.revision import revision_of
@@ -146,3 +148,33 @@ def test_file_that_cannot_be_written_is_an_error_that_names_it(tmp_path: Path) -
     (tmp_path / "a").touch()
     with pytest.raises(DefinitionError, match=r"a/p\.yaml cannot be written: "):
         Change(tmp_path / "a/p.yaml", "", "new").write()
+
+
+APP = "apiVersion: jackfield/v1\nkind: App\nmetadata: {name: shop}\nspec: {url: http://localhost:8000}\n"
+
+
+async def with_given(root: Path, name: str, file: str, text: str) -> Revision:
+    """The revision of the pipeline, with a document that the engine was given or an app asked for."""
+    folder = Folder.load(root).replace(root / file, File.of(Source(root / file, file, text)))
+    definitions, history = (await check(folder)).definitions, History(MemoryStore(), VirtualClock())
+    located = definitions.pipelines[name]
+    await history.record(located, definitions, revision_of(located, definitions))
+    (revision,) = await history.revisions(name)
+    return revision
+
+
+async def test_app_that_the_engine_was_given_is_written_nowhere(tmp_path: Path) -> None:
+    old = pipeline("  steps: [{call: {app: shop, path: /a}}]\n")
+    write(tmp_path, {"p.yaml": old})
+    revision = await with_given(tmp_path, "p", ".dapr/app.yaml", APP)
+    write(tmp_path, {"p.yaml": pipeline("  steps: [{call: {app: shop, path: /b}}]\n")})
+    planned = await plan(Folder.load(tmp_path), "p", revision)
+    assert texts(planned) == {"p.yaml": old}
+
+
+async def test_pipeline_that_an_app_has_asked_for_is_in_no_file(tmp_path: Path) -> None:
+    write(tmp_path, {"c.yaml": component()})
+    text = pipeline("  steps: [{call: {app: shop, path: /a}}]\n", name="c.shop", source="c")
+    revision = await with_given(tmp_path, "c.shop", ".dapr/inputs/c.yaml", documents(text, APP))
+    with pytest.raises(DefinitionError, match=r"pipeline c\.shop is in no file"):
+        await plan(Folder.load(tmp_path), "c.shop", revision)

@@ -26,6 +26,7 @@ from engine.registry import component_type
 from engine.retry import backoff
 
 _RETRY = Retry(initial=0.2, max=5.0)
+_TIMEOUT = 10.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +117,12 @@ class AppInputs:
         """None: nobody listens there yet."""
         try:
             client = await self._app(self._name)
-            async with client.exchange("OPTIONS", candidate.route, [], None) as response:
-                return 200 <= response.status < 300 or response.status == 405
-        except (EventError, JackfieldError):
+            await client.send("OPTIONS", candidate.route, {}, None, _TIMEOUT)
+        except EventError as error:
+            return None if error.status is None else error.status == 405
+        except JackfieldError:
             return None
+        return True
 
 
 def _manifest(component: Located[Component]) -> ComponentType | None:

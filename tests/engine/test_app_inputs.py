@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from engine import app_inputs
 from engine.app import AppClient
 from engine.app_inputs import AppInputs
 from engine.clock import VirtualClock
@@ -25,10 +26,14 @@ class App:
     def __init__(self) -> None:
         self.statuses: dict[str, int] = {}
         self.asked: list[str] = []
+        self.silent = 0  # requests that get no answer
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         assert request.method == "OPTIONS"
         self.asked.append(request.path)
+        if self.silent:
+            self.silent -= 1
+            await asyncio.sleep(60)
         status = self.statuses.get(request.path, 404)
         if status == 0 and request.transport is not None:
             request.transport.abort()
@@ -158,4 +163,13 @@ async def test_app_at_another_address_is_asked_again(bench: Bench) -> None:
     await bench.until_asked(1)
     bench.shop.statuses["/orders"] = 200
     await bench.follow(app(name="shop").replace("localhost", "127.0.0.1"), component(name="orders"))
+    assert set((await bench.definitions()).pipelines) == {"orders.shop"}
+
+
+async def test_app_that_does_not_answer_is_asked_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app_inputs, "_TIMEOUT", 0.05)
+    bench.shop.silent = 1
+    bench.shop.statuses["/orders"] = 200
+    await bench.follow(SHOP, component(name="orders"))
+    await bench.until_asked(2)
     assert set((await bench.definitions()).pipelines) == {"orders.shop"}

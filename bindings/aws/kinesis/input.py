@@ -66,8 +66,8 @@ class KinesisInput:
                 back.append(replace(one.received, attempt=one.received.attempt + 1))
             else:
                 shard.settle([number])
-        self._ready.extendleft(reversed(back))
         await self._keep_marks()
+        self._ready.extendleft(reversed(back))  # last: after an error all of this is done again
 
     async def close(self) -> None:
         self._shards.clear()

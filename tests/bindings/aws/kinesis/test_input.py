@@ -209,3 +209,26 @@ async def test_stream_that_is_not_there_is_waited_for(moto: Moto, unique: str) -
     make_stream(moto, unique)
     await binding.open()
     await binding.close()
+
+
+async def test_what_is_released_once_more_after_an_error_is_there_once(
+    moto: Moto, unique: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_stream(moto, unique)
+    put(moto, unique, b"1", b"2", b"3")
+    store = MemoryStore()
+    async with reading(moto, unique, store) as binding:
+        first, second, _ = messages = await read(binding, 3)
+        outcomes = [*settled([first]), *settled([second], Outcome.RELEASED)]
+        with monkeypatch.context() as patch:
+
+            async def fails(*_: object) -> None:
+                raise OSError("the store is away")
+
+            patch.setattr(store, "set_marks", fails)
+            with pytest.raises(OSError, match="away"):
+                await binding.settle(outcomes)
+        await binding.settle(outcomes)
+        put(moto, unique, b"4")
+        found = [message.data for message in await read(binding, 2)]
+        assert found == [b"2", b"4"], messages

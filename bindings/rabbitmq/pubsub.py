@@ -39,6 +39,10 @@ class RabbitMqPubSub:
         written = [self._written(topic, publication) for publication in publications]
         messages = [one for one in written if isinstance(one, Outgoing)]
         try:
+            await self._connect("")
+        except (NotReady, DefinitionError) as error:  # a login that is refused says nothing about the messages
+            return [one if isinstance(one, Permanent) else Unavailable(str(error)) for one in written]
+        try:
             publisher = await self._connect(topic)
             confirmed = iter(await publisher.publish(messages) if messages else ())
         except NotReady as error:

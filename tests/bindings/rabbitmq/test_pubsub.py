@@ -13,9 +13,10 @@ from pydantic import ValidationError
 
 from bindings.contract import InputBinding, Outcome, Publication, PubSub, Subscription
 from bindings.rabbitmq import topics
+from bindings.rabbitmq.pubsub import RabbitMqPubSub
 from engine.errors import DefinitionError, NotReady, Permanent, Unavailable
 from tests.bindings.conformance import settled
-from tests.bindings.fakes import context
+from tests.bindings.fakes import context, eventually
 from tests.bindings.rabbitmq.server import RabbitMq
 from tests.bindings.topics import PubSubConformance, TopicConformance, publication
 from tests.proxy import Proxy
@@ -312,3 +313,25 @@ async def test_open_that_was_cancelled_takes_no_messages(
         await pubsub.publish(topic, [publication(one) for one in data])
         assert await read(binding, 10) == data
         await binding.close()
+
+
+async def test_login_that_is_refused_later_is_waited_for(server: RabbitMq, topic: str) -> None:
+    """It says nothing about the message, which would be a dead letter."""
+    proxy = Proxy(server.port)
+    await proxy.start()
+    url = server.url.replace(str(server.port), str(proxy.port))
+    async with opened(url) as pubsub:
+        assert isinstance(pubsub, RabbitMqPubSub)
+        assert await pubsub.publish(topic, [publication(b"1")]) == [None]
+        right = pubsub._writing._server
+        wrong = make(url.replace("guest@", "wrong@"))
+        assert isinstance(wrong, RabbitMqPubSub)
+        pubsub._writing._server = wrong._metadata
+        proxy.cut()
+        await eventually(lambda: not pubsub._writing.is_open)
+        [error] = await pubsub.publish(topic, [publication(b"2")])
+        assert isinstance(error, Unavailable)
+        assert "refused the login" in str(error)
+        pubsub._writing._server = right
+        assert await pubsub.publish(topic, [publication(b"2")]) == [None]
+    await proxy.stop()

@@ -20,8 +20,9 @@ from engine.errors import EventError, Permanent
 
 # All changes or none: first each is checked, with what those before it would make of the keys; then they are made.
 # Five arguments a change: set or delete, value, etag, `1` for first-write, milliseconds to live; empty where there is
-# none. The first version of a key is the time in microseconds, as one that counted from 1 would come again when the key
-# was deleted meanwhile, and its etag would be taken for that of another value. A value that is no hash is one that Dapr wrote before it had etags, or another program: it is replaced.
+# none. A value that is no hash is one that Dapr wrote before it had etags, or another program: it is replaced.
+# The first version of a key is the time in microseconds: one that counted from 1 would come again when the key was
+# deleted meanwhile, and be taken for the etag of another value.
 _WRITE = Script("""
 local versions, foreign = {}, {}
 local time = redis.call('TIME')

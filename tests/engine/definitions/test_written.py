@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,6 @@ def test_texts_stay_texts(text: str) -> None:
 
 
 def test_what_is_no_text_is_none() -> None:
-    value = {"a": [1, 1.5, 1e30, True, None, {}, []]}
+    value: dict[str, Any] = {"a": [1, 1.5, 1e30, True, None, {}, []]}
     [document], _ = parse(Source(Path("f.yaml"), "f.yaml", written([value])))
     assert document.value == value

@@ -8,10 +8,12 @@ import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from typing import BinaryIO
 
 from engine.errors import DefinitionError
 
 GRACE = 5.0  # seconds between SIGTERM and SIGKILL
+_LONGEST_LINE = 2**20  # bytes that are printed in one piece
 _LAST_LINES = 1.0  # seconds that the last of the output is waited for when all has ended
 
 
@@ -26,20 +28,25 @@ class Child:
 
     async def start(self) -> None:
         """Raises `DefinitionError` when there is no such program."""
+        # A pipe of asyncio would be waited for as well as the process, whoever else holds it open.
+        reading, writing = os.pipe()
+        out = os.fdopen(reading, "rb", 0)
         try:
             self._process = await asyncio.create_subprocess_exec(
                 *self._command,
                 env=self._environment,
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
+                stdout=writing,
                 stderr=asyncio.subprocess.STDOUT,
                 start_new_session=True,
-                limit=2**20,
             )
         except OSError as error:
+            out.close()
             hint = "what stands after `--` is the program and its arguments"
             raise DefinitionError(f"{self._command[0]!r} cannot be started: {error.strerror}", hint=hint) from error
-        self._copying = asyncio.create_task(self._copy())
+        finally:
+            os.close(writing)
+        self._copying = asyncio.create_task(_copy(out))
 
     async def ended(self) -> int:
         """Waits for its end; gives the exit status, 128 and the number for a signal, as a shell does."""
@@ -76,11 +83,13 @@ class Child:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._started.pid, number)
 
-    async def _copy(self) -> None:
-        out = self._started.stdout
-        if out is None:
-            return
-        while line := await _next_line(out):
+
+async def _copy(out: BinaryIO) -> None:
+    reader = asyncio.StreamReader(limit=_LONGEST_LINE)
+    protocol = asyncio.StreamReaderProtocol(reader)
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, out)
+    with contextlib.closing(transport):
+        while line := await _next_line(reader):
             with contextlib.suppress(OSError, ValueError):  # who reads the lines may go away
                 print(f"== APP == {line.decode(errors='replace').rstrip()}", file=sys.stdout, flush=True)
 

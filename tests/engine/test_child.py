@@ -67,7 +67,9 @@ def test_environment_is_that_of_dapr_run() -> None:
     assert "DAPR_GRPC_PORT" not in dapr_environment("shop", 3500, None, None)
 
 
-async def test_what_has_left_the_group_does_not_hold_up_the_stop(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_what_has_left_the_group_holds_up_neither_the_end_nor_the_stop(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     daemon = "import subprocess; print(subprocess.Popen(['sleep', '60'], start_new_session=True).pid, flush=True)"
     child = python(daemon)
     await child.start()
@@ -78,6 +80,7 @@ async def test_what_has_left_the_group_does_not_hold_up_the_stop(capsys: pytest.
             pid = capsys.readouterr().out.removeprefix("== APP == ").strip()
     try:
         async with asyncio.timeout(20):
+            assert await child.ended() == 0
             await child.stop()
     finally:
         os.kill(int(pid), signal.SIGKILL)

@@ -53,7 +53,7 @@ class JetStreamMetadata(PubSubMetadata):
         description="The key of the client certificate: PEM, or the path of a PEM file.",
         examples=["/etc/nats/client-key.pem"],
     )
-    token: Secret | None = Field(None, description="The token, where the server wants one.")
+    token: Secret | None = Field(None, description="The token, where the server wants one.", examples=["s3cret"])
     name: Text = Field(
         "dapr.io - pubsub.jetstream",
         description="The name of the connection, which the server shows.",

@@ -21,15 +21,21 @@ _ALIEN = "Understood, and without effect: Dapr reads it for every component of R
 
 
 class _Settings(RedisSettings):
-    oidc_token_endpoint: Text | None = Field(None, description=_OIDC)
-    oidc_client_id: Text | None = Field(None, alias="oidcClientID", description=_OIDC)
-    oidc_client_assertion_cert: Text | None = Field(None, description=_OIDC)
-    oidc_client_assertion_key: Secret | None = Field(None, description=_OIDC)
-    oidc_resource: Text | None = Field(None, description=_OIDC)
-    oidc_audience: Text | None = Field(None, description=_OIDC)
-    oidc_scopes: Text | None = Field(None, description=_OIDC)
-    oidc_kid: Text | None = Field(None, description=_OIDC)
-    oidc_ca_cert: Text | None = Field(None, alias="oidcCACert", description=_OIDC)
+    oidc_token_endpoint: Text | None = Field(None, description=_OIDC, examples=["https://login.example.com/token"])
+    oidc_client_id: Text | None = Field(None, alias="oidcClientID", description=_OIDC, examples=["jackfield"])
+    oidc_client_assertion_cert: Text | None = Field(
+        None, description=_OIDC, examples=["-----BEGIN CERTIFICATE-----\n..."]
+    )
+    oidc_client_assertion_key: Secret | None = Field(
+        None, description=_OIDC, examples=["-----BEGIN PRIVATE KEY-----\n..."]
+    )
+    oidc_resource: Text | None = Field(None, description=_OIDC, examples=["https://redis.example.com"])
+    oidc_audience: Text | None = Field(None, description=_OIDC, examples=["redis"])
+    oidc_scopes: Text | None = Field(None, description=_OIDC, examples=["openid"])
+    oidc_kid: Text | None = Field(None, description=_OIDC, examples=["key-1"])
+    oidc_ca_cert: Text | None = Field(
+        None, alias="oidcCACert", description=_OIDC, examples=["-----BEGIN CERTIFICATE-----\n..."]
+    )
 
 
 class _OldSettings(_Settings):
@@ -46,8 +52,8 @@ class _OldSettings(_Settings):
     max_retry_backoff: Milliseconds | None = Field(
         None, description="An older name of `redisMinRetryInterval`, which counts when both are there.", examples=["2s"]
     )
-    processing_timeout: Milliseconds | None = Field(None, description=_ALIEN)
-    redeliver_interval: Milliseconds | None = Field(None, description=_ALIEN)
+    processing_timeout: Milliseconds | None = Field(None, description=_ALIEN, examples=["30s"])
+    redeliver_interval: Milliseconds | None = Field(None, description=_ALIEN, examples=["30s"])
 
     @model_validator(mode="before")
     @classmethod

@@ -154,11 +154,13 @@ class RedisSettings(Metadata):
         alias="useEntraID",
         validation_alias=AliasChoices("useEntraID", "useAzureAD"),
         description="Login by Microsoft Entra ID. Refused when true: use `redisUsername` and `redisPassword`.",
+        examples=["false"],
     )
     use_oidc: Flag = Field(
         False,
         alias="useOIDC",
         description="Login by an OIDC access token. Refused when true: use `redisUsername` and `redisPassword`.",
+        examples=["false"],
     )
 
     @model_validator(mode="after")

@@ -41,16 +41,7 @@ spec:
     - name: subject
       value: An alert
 auth:
-  secretStore: env
----
-apiVersion: dapr.io/v1alpha1
-kind: Component
-metadata:
-  name: env
-spec:
-  type: secretstores.local.env
-  version: v1
-  metadata: []
+  secretStore: environment
 """,
     output=_output,
     operations={"create": "Sends a mail whose body is the data of the event."},

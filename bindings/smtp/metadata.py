@@ -20,9 +20,11 @@ class SmtpMetadata(BindingMetadata):
         examples=["587", "465", "25"],
     )
     user: Text | None = Field(
-        None, description="The user, with `password`. Then the server must offer TLS, unless it is on this machine."
+        None,
+        description="The user, with `password`. Then the server must offer TLS, unless it is on this machine.",
+        examples=["alerts"],
     )
-    password: Secret | None = Field(None, description="The password, with `user`.")
+    password: Secret | None = Field(None, description="The password, with `user`.", examples=["s3cret"])
     skip_tls_verify: Flag = Field(
         False,
         alias="skipTLSVerify",

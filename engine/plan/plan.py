@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -238,6 +238,13 @@ class _Ends:
 
 class _NoStore:
     """Where dead letters go that nobody lost."""
+
+    async def marks(self, scope: str) -> Mapping[str, str]:
+        """No letter has an id yet."""
+        return {}
+
+    async def set_marks(self, scope: str, marks: Mapping[str, str]) -> None:
+        """No other letter will."""
 
     async def add_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
         """They are ends of a plan."""

@@ -19,7 +19,7 @@ def inline(type: str, metadata: str) -> str:
     [
         (component(type="›bindings.crom"), "E304 there is no component type 'bindings.crom' | did you mean"),
         (inline("›bindings.crom", "{}"), "E304 there is no component type 'bindings.crom' | did you mean"),
-        (component(type="›lock.redis"), "W201 lock components are read, but this version does not apply them yet"),
+        (component(type="›crypto.jwks"), "W201 crypto components are read, but this version does not apply them yet"),
         (
             component("    - {name: schedule, value: '@daily'}\n    - {name: ›Schedule, value: '@daily'}\n", type=CRON),
             "E204 the metadata field 'schedule' is here a second time | keep one of the two; upper and lower case",

@@ -58,10 +58,10 @@ QUEUE = component(name="queue")
             ["E305 secretstores.local.env cannot be an input | it is no binding"],
         ),
         (
-            documents(pipeline(source="›state"), component(name="state", type="›state.redis")),
+            documents(pipeline(source="›state"), component(name="state", type="›crypto.jwks")),
             [
-                "E305 state.redis cannot be an input: it is no binding",
-                "W201 state components are read, but this version does not apply them yet",
+                "E305 crypto.jwks cannot be an input: it is no binding",
+                "W201 crypto components are read, but this version does not apply them yet",
             ],
         ),
         (
@@ -149,7 +149,7 @@ async def test_check_a_shared_input_shows_the_other_pipeline(tmp_path: Path) -> 
 
 
 async def test_check_subscription_to_an_unknown_pubsub_component_shows_the_near_name(tmp_path: Path) -> None:
-    pubsub = component(name="orderpubsub", type="pubsub.redis")
+    pubsub = component(name="orderpubsub", type="pubsub.in-memory")
     subscription = """apiVersion: dapr.io/v2alpha1
 kind: Subscription
 metadata: {name: s}

@@ -6,6 +6,7 @@ dead-lettered and replayed as all events are. Source: dapr/dapr, pkg/runtime/sub
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -229,4 +230,8 @@ def _absolute(path: str) -> str:
 
 def _dead_letter(spec: SubscriptionSpec) -> Any:
     topic = spec.dead_letter_topic
-    return DeadLetterOutput(pubsub=spec.pubsubname, topic=topic) if topic else "store"
+    if not topic:
+        return "store"
+    if "{" in topic:  # it is the topic itself and no template, which that of an output is
+        topic = f"{{{{ {json.dumps(topic, ensure_ascii=False)} }}}}"
+    return DeadLetterOutput(pubsub=spec.pubsubname, topic=topic)

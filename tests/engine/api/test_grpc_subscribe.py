@@ -151,10 +151,11 @@ async def test_replay_goes_to_the_next_stream_of_the_topic(tmp_path: Path) -> No
             await eventually(lambda: counts.delivered == 1)
 
 
-async def test_dropped_message_goes_to_the_dead_letter_topic(tmp_path: Path) -> None:
+@pytest.mark.parametrize("failed", ["failed", 'a {{ event.id }} "b"'])
+async def test_dropped_message_goes_to_the_dead_letter_topic(tmp_path: Path, failed: str) -> None:
     async with served(tmp_path) as api, talk(api) as app, talk(api) as letters:
-        await letters.begin("failed")
-        await app.begin("orders", dead_letter_topic="failed")
+        await letters.begin(failed)
+        await app.begin("orders", dead_letter_topic=failed)
         await publish(api, "orders", "no")
         event = await app.next()
         await app.answer(event.id, DROP)

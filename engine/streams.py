@@ -33,7 +33,9 @@ from engine.revision import revision_of
 from engine.slot import Lifecycle, to_the_end
 
 Deliver: TypeAlias = Callable[[Event], Awaitable[str]]
-"""Brings an event to the app and returns its answer: SUCCESS, RETRY or DROP. Raises `EventError`."""
+"""Brings an event to the app and returns its answer, SUCCESS, RETRY or DROP; who waits is cancelled when the stream is
+gone.
+"""
 _GRACE = 2.0  # seconds for what the app has answered to be settled after its stream has ended
 
 

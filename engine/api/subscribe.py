@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Mapping
 from engine.api.error import ApiError, ErrorInfo, bad_request
 from engine.api.parts import Missing, Parts, Topic
 from engine.definitions.dapr import SubscriptionSpec
-from engine.errors import DefinitionError, JackfieldError, Unavailable
+from engine.errors import DefinitionError, JackfieldError
 from engine.event import Event
 from engine.topic_scopes import ForbiddenTopic
 
@@ -26,11 +26,13 @@ class Subscriber:
         self._is_gone = False
 
     async def deliver(self, event: Event) -> str:
-        """Returns the answer; raises `Unavailable` when the stream ends before it."""
+        """Returns the answer. When the stream ends before it, who waits is cancelled: nothing is known of the event,
+        and it is given out again.
+        """
         while (former := self._asked.get(event.id)) is not None:  # an answer names the event by its id alone
             await asyncio.wait({former})
         if self._is_gone:
-            raise Unavailable("the stream has ended")
+            raise asyncio.CancelledError
         answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._asked[event.id] = answer
         self._outgoing.put_nowait((event, answer))
@@ -57,8 +59,7 @@ class Subscriber:
         """There will be no more answers."""
         self._is_gone = True
         for answer in self._asked.values():
-            if not answer.done():
-                answer.set_exception(Unavailable("the stream has ended"))
+            answer.cancel()
 
 
 class Subscribe:

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Sequence
 
 from engine.definitions.subscriptions import StreamedCall
-from engine.errors import EventError, TimedOut
+from engine.errors import TimedOut
 from engine.passage import Passage
 from engine.stages.deliver import verdict_of
 from engine.stages.stage import Verdict
@@ -39,7 +39,5 @@ class StreamStage:
                 status = await self._deliver(passage.event)
         except TimeoutError:
             return TimedOut(f"no answer over the stream within {self._timeout:g} s")
-        except EventError as error:
-            return error
         passage.notes.append(f"stream {status}")
         return verdict_of(passage.event, status)

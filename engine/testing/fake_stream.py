@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from engine import cloudevents
 from engine.definitions.dapr import SubscriptionSpec
-from engine.errors import EventError, Permanent
+from engine.errors import Permanent
 from engine.event import Event
 from engine.streams import Deliver
 
@@ -51,10 +51,7 @@ class FakeStream:
 
     async def _is_done(self, event: Event) -> bool:
         for _ in range(_ATTEMPTS):
-            try:
-                status = await self._deliver(event)
-            except EventError:  # the stream is gone
-                return True
+            status = await self._deliver(event)
             if status != "RETRY":
                 return status == "SUCCESS"
         return False

@@ -23,7 +23,7 @@ _TICK = 0.05  # seconds; the most time until a publisher sees that it is closed
 
 @dataclass(slots=True, eq=False)
 class _Batch:
-    """The messages of one call; done when each is confirmed or has failed."""
+    """The messages of one call; done when each is confirmed or has failed, or nothing is said any more."""
 
     errors: list[EventError | None]
     open: int
@@ -47,7 +47,8 @@ class ProducerSession(Session[Producer]):
         producer = self._producer
         if producer is None:
             return [Unavailable(f"Kafka topic {topic}: the connection is closed")] * len(records)
-        batch = _Batch([None] * len(records), len(records), self._loop.create_future())
+        unsaid = Unavailable(f"Kafka topic {topic}: the connection was closed before the brokers had the message")
+        batch = _Batch([unsaid] * len(records), len(records), self._loop.create_future())
         self._open.add(batch)
         for index, record in enumerate(records):
             try:
@@ -82,7 +83,8 @@ class ProducerSession(Session[Producer]):
     def over(self) -> None:
         self._look()
         for batch in self._open:  # they were handed over while it closed
-            batch.done.cancel()
+            if not batch.done.done():
+                batch.done.set_result(None)
 
     def wake(self) -> None:
         pass

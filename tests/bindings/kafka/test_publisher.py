@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 
 import pytest
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, Producer
 
 from bindings.kafka.message import Record
 from bindings.kafka.metadata import KafkaMetadata
@@ -62,3 +64,24 @@ async def test_producer_that_could_not_be_replaced_is_replaced_later(server: Kaf
     one._metadata = publisher(server.address, topic)._metadata
     assert await one.publish(topic, [Record(b"1")]) == [None]
     await one.close()
+
+
+async def test_what_is_handed_over_while_it_closes_has_an_error(server: Kafka, topic: str) -> None:
+    one = publisher(server.address, topic)
+    await one.open()
+    session = one._session
+    assert session is not None
+    end, handed = session.end, threading.Event()
+
+    def slowly(client: Producer) -> None:
+        end(client)
+        session._producer = client  # as a publisher has seen it just before
+        handed.set()
+        time.sleep(0.3)
+
+    session.end = slowly  # type: ignore[method-assign]
+    closing = asyncio.create_task(one.close())
+    await asyncio.to_thread(handed.wait)
+    [error] = await session.publish(topic, [Record(b"1")])
+    assert isinstance(error, Unavailable)
+    await closing

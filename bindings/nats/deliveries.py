@@ -74,10 +74,12 @@ class Deliveries:
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
-        if self.problem:
+        if self._link.problem:
             return
         with contextlib.suppress(Error, EventError):
             await self._subscription.unsubscribe()
+            if self.problem:
+                return  # it is the consumer that is gone
             if self._held:
                 # It makes the server forget the last request. Before version 2.10 it loses sight of a message that it
                 # wants to send and finds nobody for, until `ackWait` is over.

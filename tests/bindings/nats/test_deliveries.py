@@ -7,6 +7,7 @@ import pytest
 from nats.aio.msg import Msg
 
 from bindings.contract import InputBinding, Outcome
+from bindings.nats.pubsub import JetStreamPubSub
 from engine.clock import VirtualClock
 from engine.errors import NotReady, Unavailable
 from tests.bindings.conformance import settled
@@ -141,3 +142,22 @@ async def test_empty_message_with_a_header_of_the_server_is_a_message(url: str) 
         messages = await asyncio.wait_for(read_all(binding, 2), 10)
         assert [message.metadata["Status"] for message in messages] == ["404", "409"]
         await binding.settle(settled(messages))
+
+
+async def test_consumer_that_is_gone_leaves_no_subscription_on_the_connection(url: str) -> None:
+    topic = new_topic()
+    async with opened(url) as pubsub, reading(pubsub, topic) as binding, jetstream(url) as other:
+        assert isinstance(pubsub, JetStreamPubSub)
+        link = await pubsub._connection.link()
+        before = len(link.client._subs)
+        reader = asyncio.create_task(binding.read(1))
+        await eventually(lambda: binding._deliveries._asked)  # type: ignore[attr-defined]
+        stream = await other.find_stream_name_by_subject(topic)
+        [name] = [one.name for one in await other.consumers_info(stream) if one.config.filter_subject == topic]
+        await other.delete_consumer(stream, name)
+        with pytest.raises(NotReady):
+            await reader
+        await binding.close()
+        await binding.open()
+        assert await pubsub._connection.link() is link
+        assert len(link.client._subs) == before

@@ -72,6 +72,7 @@ class RedisTopic:
         self._claim_is_due = False
         self._woken: asyncio.Future[None]  # a read that waits, for a claim that has become due
         self._upkeep: list[asyncio.Task[None]] = []
+        self._owning = asyncio.Lock()  # a sign of life must not take back what is given back meanwhile
 
     async def open(self) -> None:
         self._life += 1
@@ -104,11 +105,12 @@ class RedisTopic:
                 await self._commands.run("XACK", self._topic, self._group, *done)
                 self._held.difference_update(done)
             if ids:
-                await self._give_back(ids)
+                async with self._owning:
+                    await self._give_back(ids)
+                    self._held.difference_update(ids)
         except FAILURES as error:
             raise self._commands.of_operation(error) from error
         if ids:
-            self._held.difference_update(ids)
             self._claim_soon()
 
     async def close(self) -> None:
@@ -228,11 +230,14 @@ class RedisTopic:
         """Says that the messages that it holds are worked on. When that fails, the reading says why."""
         while True:
             await self._clock.sleep(max(self._idle / 3000, _SHORTEST_BEAT))
-            ids = list(self._held)
             with contextlib.suppress(*FAILURES):
-                for start in range(0, len(ids), _RUN):
-                    run = ids[start : start + _RUN]
-                    await self._commands.run("XCLAIM", self._topic, self._group, self._consumer, 0, *run, "JUSTID")
+                async with self._owning:
+                    await self._claim_anew(list(self._held))
+
+    async def _claim_anew(self, ids: Sequence[str]) -> None:
+        for start in range(0, len(ids), _RUN):
+            run = ids[start : start + _RUN]
+            await self._commands.run("XCLAIM", self._topic, self._group, self._consumer, 0, *run, "JUSTID")
 
     def _of_reading(self, error: BaseException) -> JackfieldError:
         if str(error).startswith(("NOGROUP", "UNBLOCKED")):

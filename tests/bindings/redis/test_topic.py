@@ -10,6 +10,7 @@ import pytest
 
 from bindings.contract import Clock, InputBinding, Outcome, PubSub, Received, Subscription
 from bindings.redis import topic as module
+from bindings.redis.connection import RedisConnection
 from engine.clock import VirtualClock
 from engine.errors import DefinitionError, NotReady, Unavailable
 from tests.bindings.conformance import settled
@@ -427,3 +428,29 @@ async def test_idle_input_asks_for_nothing(server: RedisServer, client: Any) -> 
         assert after - before <= 2  # one of them is the question itself
         reading.cancel()
         await asyncio.wait({reading})
+
+
+async def test_what_is_given_back_during_a_sign_of_life_comes_again_at_once(
+    server: RedisServer, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, begun, goes_on = VirtualClock(), asyncio.Event(), asyncio.Event()
+    run = RedisConnection.run
+
+    async def slowly(connection: RedisConnection, *command: Any) -> Any:
+        if command[0] == "XCLAIM" and "TIME" not in command:  # the sign of life, and not the giving back
+            begun.set()
+            await goes_on.wait()
+        return await run(connection, *command)
+
+    monkeypatch.setattr(RedisConnection, "run", slowly)
+    async with subscribed(server.address, clock) as binding:
+        await publish(client, b"1")
+        [message] = await read(binding, 1)
+        await clock.advance(20)
+        await begun.wait()
+        releasing = asyncio.create_task(binding.settle(settled([message], Outcome.RELEASED)))
+        await asyncio.wait([releasing], timeout=0.2)
+        goes_on.set()
+        await releasing
+        [again] = await asyncio.wait_for(read(binding, 1), 5)
+        assert (again.id, again.attempt) == (message.id, 2)

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bindings.contract import Clock
-from bindings.manifest import ComponentType
 from engine.app import AppClient
 from engine.definitions.check import Definitions
 from engine.definitions.component import Component
@@ -21,8 +20,8 @@ from engine.definitions.folder import File, Located
 from engine.definitions.pipeline import Outside, Pipeline, Retry
 from engine.definitions.source import Source
 from engine.definitions.written import written
-from engine.errors import DefinitionError, EventError, JackfieldError
-from engine.registry import component_type
+from engine.errors import EventError, JackfieldError
+from engine.registry import installed_type
 from engine.retry import backoff
 
 _RETRY = Retry(initial=0.2, max=5.0)
@@ -90,7 +89,7 @@ class AppInputs:
         }
         for name, component in definitions.components.items():
             scopes = component.model.scopes
-            manifest = _manifest(component)
+            manifest = installed_type(component.model.spec.type)
             if name in used or (scopes and self._name not in scopes) or manifest is None or manifest.input is None:
                 continue
             settings = _settings(component)
@@ -123,14 +122,6 @@ class AppInputs:
         except JackfieldError:
             return None
         return True
-
-
-def _manifest(component: Located[Component]) -> ComponentType | None:
-    """None for a type that is not installed."""
-    try:
-        return component_type(component.model.spec.type)
-    except DefinitionError:
-        return None
 
 
 def _settings(component: Located[Component]) -> Mapping[str, str]:

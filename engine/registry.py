@@ -33,6 +33,14 @@ def component_type(name: str) -> ComponentType:
     return manifest
 
 
+def installed_type(name: str) -> ComponentType | None:
+    """None for one that is not installed: Dapr has more types than we do, and a folder may hold them."""
+    try:
+        return component_type(name)
+    except DefinitionError:
+        return None
+
+
 def open_store(url: str, clock: Clock) -> Store:
     """A store (not yet opened) by its URL, `sqlite:PATH`; raises `DefinitionError` for a scheme that is not known."""
     scheme = url.partition(":")[0]

@@ -13,8 +13,7 @@ from engine.definitions.document import Document
 from engine.definitions.pipeline import Pipeline
 from engine.definitions.subscriptions import SubscribedInput
 from engine.discovery import is_discovered
-from engine.errors import DefinitionError
-from engine.registry import component_type
+from engine.registry import installed_type
 
 
 class SubscriptionType(StrEnum):
@@ -89,9 +88,8 @@ def connection_of(definitions: Definitions, app_id: str) -> AppConnection | None
 
 
 def _capabilities(type_name: str, version: str) -> list[str]:
-    try:
-        manifest = component_type(type_name)
-    except DefinitionError:  # it is not installed, and nothing uses it
+    manifest = installed_type(type_name)
+    if manifest is None:  # nothing uses it
         return []
     if manifest.state_store is not None:
         query = ["QUERY_API"] if version in manifest.queryable_versions else []

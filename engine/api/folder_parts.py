@@ -26,7 +26,7 @@ from engine.components import Components, Use
 from engine.definitions.check import Definitions
 from engine.definitions.dapr import Configuration, SubscriptionSpec
 from engine.errors import JackfieldError
-from engine.registry import component_type
+from engine.registry import installed_type
 from engine.streams import Deliver, Streaming, Streams
 
 _log = logging.getLogger("jackfield.api")
@@ -148,7 +148,8 @@ class FolderParts:
 
     def _has(self, name: str, role: Callable[[ComponentType], object]) -> bool:
         component = self._definitions.components.get(name)
-        if component is None or not role(component_type(component.model.spec.type)):
+        manifest = installed_type(component.model.spec.type) if component is not None else None
+        if component is None or manifest is None or not role(manifest):
             return False
         return not component.model.scopes or self._app_id in component.model.scopes
 

@@ -11,7 +11,7 @@ import yaml
 
 from bindings.manifest import ComponentType
 from engine.api.blocks import Blocks
-from engine.registry import component_type
+from engine.registry import installed_type
 
 # The roles of components by the names of the parameters that name them.
 _ROLES: Mapping[str, Callable[[ComponentType], object]] = {
@@ -28,7 +28,8 @@ def openapi(blocks: Blocks) -> dict[str, Any]:
     """With the names that there are now, so that a client or a person sees what can be called."""
     document = _document()
     parts = dict(document["components"])
-    components = [(one.name, component_type(one.type)) for one in blocks.metadata.components]
+    known = ((one.name, installed_type(one.type)) for one in blocks.metadata.components)
+    components = [(name, manifest) for name, manifest in known if manifest is not None]
     parts["parameters"] = {
         name: _named(parameter, sorted(one for one, manifest in components if role(manifest)))
         if (role := _ROLES.get(name))

@@ -32,7 +32,7 @@ from engine.definitions.pipeline import (
     Step,
 )
 from engine.errors import DefinitionError
-from engine.registry import component_type
+from engine.registry import installed_type
 from engine.suggest import close_match
 from engine.topic_scopes import SCOPES, may_subscribe
 
@@ -99,10 +99,8 @@ def name_of(subscription: str, app: str) -> str:
 
 
 def is_pubsub(type_name: str) -> bool:
-    try:
-        return component_type(type_name).pubsub is not None
-    except DefinitionError:
-        return False
+    manifest = installed_type(type_name)
+    return manifest is not None and manifest.pubsub is not None
 
 
 def check_subscription(definition: Definition, names: Names) -> Iterator[Diagnostic]:

@@ -6,8 +6,9 @@ from engine.definitions.json_schema import Schema
 from engine.definitions.kinds import KINDS
 from engine.definitions.wording import on_one_line, type_of_field
 from engine.lsp.cursor import cursor_in
-from engine.lsp.meaning import Meaning, manifest_of
+from engine.lsp.meaning import Meaning
 from engine.lsp.project import Named, Project
+from engine.registry import installed_type
 
 
 def explain(project: Project, text: str, line: int, column: int) -> str:
@@ -40,7 +41,7 @@ def _of_value(project: Project, meaning: Meaning, path: tuple[str | int, ...], v
     if path == ("kind",) and value in KINDS:
         return f"**{value}**\n\n{KINDS[value].model.__doc__ or ''}"
     if value in meaning.types(path):
-        manifest = manifest_of(value)
+        manifest = installed_type(value)
         return f"**{value}**\n\n{manifest.summary}" if manifest is not None else ""
     if value in meaning.operations(path):
         return f"**{value}**\n\n{meaning.operations(path)[value]}"

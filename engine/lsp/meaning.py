@@ -6,12 +6,11 @@ from collections.abc import Mapping
 
 from bindings.manifest import ComponentType
 from engine.definitions.json_schema import Schema
-from engine.errors import DefinitionError
 from engine.lsp import fields
 from engine.lsp.cursor import Cursor
 from engine.lsp.outline import Entry, Path
 from engine.lsp.project import Project
-from engine.registry import component_type, component_types
+from engine.registry import component_types, installed_type
 
 _OUTPUT = "output"
 
@@ -39,7 +38,7 @@ class Meaning:
 
     def fits(self, path: Path, type_name: str) -> bool:
         """Whether a component of this type can be what the value at a path names; True for one that is not known."""
-        manifest = manifest_of(type_name)
+        manifest = installed_type(type_name)
         if manifest is None:
             return True
         if path[-1] == "secretStore":
@@ -54,7 +53,7 @@ class Meaning:
         in_place = path[-2:] == ("binding", "type")
         if not in_place and (self._kind, path) != ("Component", ("spec", "type")):
             return {}
-        known = {name: manifest for name in sorted(component_types()) if (manifest := manifest_of(name)) is not None}
+        known = {name: manifest for name in sorted(component_types()) if (manifest := installed_type(name)) is not None}
         fitting = {name: one for name, one in known.items() if not in_place or self._is_binding(path, one)}
         return {name: manifest.summary for name, manifest in fitting.items()}
 
@@ -104,17 +103,9 @@ class Meaning:
         """The component type of the output at a path."""
         if self._kind != "Pipeline" or not ("outputs" in path or path[-1:] == ("deadLetter",)):
             return None
-        return manifest_of(self.type_of((*path, "binding")) or self.type_of((*path, "pubsub")))
+        return installed_type(self.type_of((*path, "binding")) or self.type_of((*path, "pubsub")))
 
     @staticmethod
     def _metadata_of(type_name: str) -> Mapping[str, Schema]:
         schema = fields.of_metadata(type_name)
         return fields.properties([schema]) if schema is not None else {}
-
-
-def manifest_of(type_name: str) -> ComponentType | None:
-    """None for a type that is not installed."""
-    try:
-        return component_type(type_name)
-    except DefinitionError:
-        return None

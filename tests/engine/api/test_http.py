@@ -170,3 +170,11 @@ async def test_wrong_request_is_answered_as_dapr_does(
 async def test_body_that_is_too_large_is_refused(tmp_path: Path) -> None:
     async with served(tmp_path) as api:
         assert await api.status("POST", "/v1.0/publish/pubsub/orders", data=io.BytesIO(bytes(4 * 2**20 + 1))) == 413
+
+
+async def test_component_of_a_type_that_is_not_installed_is_not_there(tmp_path: Path) -> None:
+    alien = "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {name: alien}\nspec: {type: state.unheard-of}\n"
+    async with served(tmp_path, alien) as api:
+        assert await api.status("GET", "/openapi.json") == 200
+        status, body, _ = await api.call("GET", "/v1.0/state/alien/a")
+    assert (status, json.loads(body)["errorCode"]) == (500, "ERR_STATE_STORE_NOT_CONFIGURED")

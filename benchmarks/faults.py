@@ -24,6 +24,7 @@ from tests.integration.nats import JetStreamTopics
 from tests.integration.rabbitmq import RabbitMqQueues
 from tests.integration.redis import RedisStreams
 from tests.integration.sqs import SqsQueues
+from tests.integration.storagequeues import StorageQueues
 
 CUTS = 5
 
@@ -48,6 +49,8 @@ BROKERS = {
     "MQTT": Trial(MqttTopics),
     # On moto, which has all in memory, and looks at every message of a queue for each that it gives out.
     "SQS": Trial(SqsQueues, events=1_000, restarts=0),
+    # Azurite is restarted in order, and takes and gives out some dozens a second.
+    "Azure Storage queues": Trial(StorageQueues, events=1_000),
 }
 
 

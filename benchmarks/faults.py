@@ -50,7 +50,7 @@ BROKERS = {
     # On moto, which has all in memory, and looks at every message of a queue for each that it gives out.
     "SQS": Trial(SqsQueues, events=1_000, restarts=0),
     # Azurite is restarted in order, and takes and gives out some dozens a second.
-    "Azure Storage queues": Trial(StorageQueues, events=1_000),
+    "Azure Storage queues": Trial(StorageQueues),
 }
 
 

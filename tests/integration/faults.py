@@ -16,7 +16,7 @@ from tests.integration.apps import serving
 from tests.integration.project import Project
 from tests.proxy import Proxy
 
-_PATIENCE = 300.0  # seconds
+_PATIENCE = 600.0  # seconds
 PIPELINE = """
     apiVersion: jackfield/v1
     kind: Pipeline

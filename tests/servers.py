@@ -5,11 +5,13 @@ Each test session starts private instances of them, on free loopback ports, with
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -77,6 +79,8 @@ def _install(package: str) -> bool:
         return False
     # Debian starts what it installs, unless this says no: the tests use no instance of the system.
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
-    for arguments in (["update"], ["install", "--yes", "--no-install-recommends", package]):
-        subprocess.run([apt, "--quiet", *arguments], env=environment, check=False, capture_output=True)
+    with (Path(tempfile.gettempdir()) / "jackfield-tests-apt").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # apt-get gives up where another process of the tests is at it
+        for arguments in (["update"], ["install", "--yes", "--no-install-recommends", package]):
+            subprocess.run([apt, "--quiet", *arguments], env=environment, check=False, capture_output=True)
     return True

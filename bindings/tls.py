@@ -6,35 +6,52 @@ import ssl
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from engine.errors import DefinitionError
+
+Names: TypeAlias = tuple[str, str, str]
+"""What the authorities, the certificate and the key are called in the component's metadata."""
+
+NAMES: Names = ("caCert", "clientCert", "clientKey")
 
 
 @dataclass(frozen=True, slots=True)
 class ClientTls:
-    """PEM, or the paths of PEM files. `names`: what these three are called in the component's metadata."""
+    """PEM, or the paths of PEM files."""
 
     authorities: str | None = None  # None: those of the system
     certificate: str | None = None
     key: str | None = None
-    names: tuple[str, str, str] = ("caCert", "clientCert", "clientKey")
+    names: Names = NAMES
 
     def context(self) -> ssl.SSLContext:
         """Reads files, so it blocks; raises `DefinitionError`."""
         authorities_name, certificate_name, key_name = self.names
         authorities = _pem(authorities_name, self.authorities) if self.authorities else None
+        if not (self.certificate and self.key):
+            return pem_context(authorities, None, None, self.names)
+        certificate, key = _pem(certificate_name, self.certificate), _pem(key_name, self.key)
+        return pem_context(authorities, certificate, key, self.names)
+
+
+def pem_context(
+    authorities: str | None, certificate: str | None, key: str | None, names: Names = NAMES
+) -> ssl.SSLContext:
+    """From PEM alone. Writes files, so it blocks; raises `DefinitionError`."""
+    authorities_name, certificate_name, key_name = names
+    try:
+        context = ssl.create_default_context(cadata=authorities)
+    except (ssl.SSLError, TypeError) as error:
+        reason = error.reason if isinstance(error, ssl.SSLError) else "it is not ASCII"
+        raise DefinitionError(f"{authorities_name} has no certificate that can be used: {reason}") from error
+    if certificate and key:
         try:
-            context = ssl.create_default_context(cadata=authorities)
-        except (ssl.SSLError, TypeError) as error:
-            reason = error.reason if isinstance(error, ssl.SSLError) else "it is not ASCII"
-            raise DefinitionError(f"{authorities_name} has no certificate that can be used: {reason}") from error
-        if self.certificate and self.key:
-            try:
-                _load(context, _pem(certificate_name, self.certificate), _pem(key_name, self.key))
-            except ssl.SSLError as error:
-                reason = error.reason or "the key needs a password"
-                raise DefinitionError(f"{certificate_name} and {key_name} cannot be used: {reason}") from error
-        return context
+            _load(context, certificate, key)
+        except ssl.SSLError as error:
+            reason = error.reason or "the key needs a password"
+            raise DefinitionError(f"{certificate_name} and {key_name} cannot be used: {reason}") from error
+    return context
 
 
 def _pem(name: str, value: str) -> str:

@@ -7,6 +7,7 @@ These types accept both, and their JSON Schemas say so. They serve the engine's 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
@@ -59,6 +60,14 @@ def parse_flag(value: Any) -> bool:
     if text in ("n", "no", "false", "f", "off", "0", ""):
         return False
     raise ValueError(f"{value!r} is neither true nor false")
+
+
+def is_raw(metadata: Mapping[str, str]) -> bool:
+    """Whether a subscription's or a message's metadata say that its data go without an envelope (`rawPayload`)."""
+    try:
+        return parse_flag(metadata.get("rawPayload", ""))
+    except ValueError:
+        return False
 
 
 def _positive(value: float) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-EVENTS_TYPE = "application/cloudevents+json"
 _REQUIRED = {"specversion", "id", "source", "type"}
 
 

@@ -19,6 +19,7 @@ from engine.definitions.component import Component
 from engine.definitions.folder import File, Located
 from engine.definitions.pipeline import Outside, Pipeline, Retry
 from engine.definitions.source import Source
+from engine.definitions.subscriptions import name_of
 from engine.definitions.written import written
 from engine.errors import EventError, JackfieldError
 from engine.registry import installed_type
@@ -80,7 +81,7 @@ class AppInputs:
 
     def _candidates(self, definitions: Definitions) -> Iterator[_Candidate]:
         app = definitions.apps[self._name].document.text
-        of_ours = {_pipeline_name(component, self._name) for component in self.files}
+        of_ours = {name_of(component, self._name) for component in self.files}
         used = {
             name
             for pipeline, located in definitions.pipelines.items()
@@ -137,17 +138,13 @@ def _components_of(pipeline: Pipeline) -> Iterator[str]:
     yield from (end.component for end in ends if isinstance(end.component, str))
 
 
-def _pipeline_name(component: str, app: str) -> str:
-    return f"{component}.{app}"
-
-
 def _document(candidate: _Candidate, app: str) -> str:
     """Dapr sends the data as they are, and always as JSON."""
     call = {"app": app, "path": f"/{candidate.route.lstrip('/')}", "headers": {"Content-Type": "application/json"}}
     document = {
         "apiVersion": "jackfield/v1",
         "kind": "Pipeline",
-        "metadata": {"name": _pipeline_name(candidate.name, app), "description": f"{candidate.name} for {app}"},
+        "metadata": {"name": name_of(candidate.name, app), "description": f"{candidate.name} for {app}"},
         "spec": {"input": {"binding": candidate.name}, "steps": [{"call": call}]},
     }
     return written([document])

@@ -18,6 +18,7 @@ Attribute: TypeAlias = str | int | bool
 """CloudEvents attribute values as JSON has them; URIs, timestamps and binary are strings."""
 
 JSON_TYPE = "application/json"
+EVENT_TYPE = "application/cloudevents+json"  # of an event in structured mode
 _UNPARSED = object()
 
 

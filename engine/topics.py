@@ -19,14 +19,13 @@ from bindings.contract import (
     Settled,
     Subscription,
 )
-from bindings.metadata import parse_flag
+from bindings.metadata import is_raw
 from engine import cloudevents
 from engine.errors import EventError, NotReady, Permanent
-from engine.event import Attribute, Event, rfc3339
+from engine.event import EVENT_TYPE, Attribute, Event, rfc3339
 from engine.stages.stage import Verdict
 
 PUBLISH = "publish"  # the operation of a topic
-EVENTS_TYPE = "application/cloudevents+json"
 _MEMBERS = {"specversion", "id", "source", "type"}
 
 
@@ -48,7 +47,7 @@ class TopicInput:
         self._lend = lend
         self._give_back = give_back
         self._wanted = wanted
-        self._raw_source = source if _is_raw(wanted.metadata) else None
+        self._raw_source = source if is_raw(wanted.metadata) else None
         self._pubsub: PubSub | None = None
         self._topic: InputBinding | None = None
 
@@ -90,7 +89,7 @@ class TopicInput:
         is_plain = "source" not in message.attributes and not type.startswith("application/cloudevents")
         # Not every system keeps the content type of a message, and not every sender says it.
         if is_plain and message.data is not None and _is_event(message.data):
-            return {**message.attributes, "datacontenttype": EVENTS_TYPE}
+            return {**message.attributes, "datacontenttype": EVENT_TYPE}
         return message.attributes
 
 
@@ -140,12 +139,12 @@ class TopicOutput:
         metadata = {name: value for name, value in operation.metadata.items() if name != "topic"}
         if not topic:
             raise Permanent("the name of the topic is empty")
-        if _is_raw(metadata):
+        if is_raw(metadata):
             return Publication(event.data or b"", event.content_type, metadata)
         more: dict[str, Attribute] = {"topic": topic, "pubsubname": self._name}
         if "ttlInSeconds" in metadata and not self._native_ttl:
             more["expiration"] = rfc3339(self._clock.now() + _seconds(metadata["ttlInSeconds"]))
-        return Publication(cloudevents.encode_one(event.replace(**more)), EVENTS_TYPE, metadata)
+        return Publication(cloudevents.encode_one(event.replace(**more)), EVENT_TYPE, metadata)
 
 
 def unless_expired(event: Event, now: float) -> Verdict:
@@ -168,13 +167,6 @@ def _is_event(data: bytes) -> bool:
     except (ValueError, RecursionError):
         return False
     return isinstance(value, dict) and value.keys() >= _MEMBERS
-
-
-def _is_raw(metadata: Mapping[str, str]) -> bool:
-    try:
-        return parse_flag(metadata.get("rawPayload", ""))
-    except ValueError:
-        return False
 
 
 def _seconds(text: str) -> int:

@@ -10,9 +10,9 @@ from bindings.contract import Received
 from bindings.metadata import parse_flag
 from bindings.mqtt.packets import LONGEST
 from bindings.mqtt.session import Message
-from bindings.structured import EVENTS_TYPE, identity
+from bindings.structured import identity
 from engine.errors import Permanent
-from engine.event import Attribute
+from engine.event import EVENT_TYPE, Attribute
 
 _LONGEST_TOPIC = 65_535  # bytes
 _LONGEST = LONGEST - 65_600  # room for the topic and the packet id
@@ -21,7 +21,7 @@ _LONGEST = LONGEST - 65_600  # room for the topic and the packet id
 def received(message: Message) -> Received:
     delivery = message.delivery
     event = identity(delivery.payload)
-    attributes: dict[str, Attribute] = {"datacontenttype": EVENTS_TYPE} if event else {}
+    attributes: dict[str, Attribute] = {"datacontenttype": EVENT_TYPE} if event else {}
     metadata = {
         "topic": delivery.topic,
         "qos": str(delivery.qos),

@@ -11,11 +11,10 @@ from functools import lru_cache
 from typing import TypeAlias
 
 from bindings.contract import Publication, Received
-from engine.event import JSON_TYPE, Attribute
+from engine.event import EVENT_TYPE, JSON_TYPE, Attribute
 
 Entry: TypeAlias = tuple[bytes, Sequence[bytes]]  # its id, and its fields: name, value, name, value ...
 
-_EVENT = "application/cloudevents+json"
 _TYPE = "contentType"  # in the metadata, unless the data shows it: Dapr has no place for it
 
 
@@ -60,4 +59,4 @@ def _attributes(content_type: str | None) -> Mapping[str, Attribute]:
 
 def _type_of(data: bytes) -> str | None:
     """That of an envelope, which is what Dapr publishes; for all else the engine looks at the data itself."""
-    return _EVENT if data[:1] == b"{" and b'"specversion"' in data else None
+    return EVENT_TYPE if data[:1] == b"{" and b'"specversion"' in data else None

@@ -8,9 +8,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from engine.event import is_json, rfc3339
+from engine.event import EVENT_TYPE, is_json, rfc3339
 
-EVENTS_TYPE = "application/cloudevents+json"
 _TYPE = "com.dapr.event.sent"
 _GIVEN = ("id", "source", "type", "subject", "traceid", "traceparent", "tracestate")  # what an app may set
 BINARY = ("application/octet-stream", "application/cloudevents+protobuf")
@@ -39,7 +38,7 @@ def envelope(
     time, media_type = rfc3339(now), content_type.partition(";")[0].strip().lower()
     given = {name: value for name in _GIVEN if (value := metadata.get(f"cloudevent.{name}"))}
     told = _trace(trace or {}) | ({} if expires is None else {"expiration": rfc3339(expires)})
-    if media_type == EVENTS_TYPE:
+    if media_type == EVENT_TYPE:
         event = _parsed(data)
         defaults = {"id": str(uuid.uuid4()), "source": "Dapr", "type": _TYPE, "specversion": "1.0", "time": time}
         return _json({**defaults, **event, **told, **given, **names})

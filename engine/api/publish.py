@@ -12,11 +12,12 @@ from functools import partial
 
 from bindings.contract import Clock, Publication, PubSub
 from bindings.metadata import PubSubMetadata
-from engine.api.envelope import EVENTS_TYPE, EnvelopeError, envelope
+from engine.api.envelope import EnvelopeError, envelope
 from engine.api.error import ApiError, Detail, ErrorInfo, ResourceInfo
 from engine.api.lending import lending
 from engine.api.parts import Lent, Missing, Parts
 from engine.errors import EventError, JackfieldError
+from engine.event import EVENT_TYPE
 from engine.topic_scopes import may_publish
 
 # What Go takes as a boolean (strconv.ParseBool).
@@ -125,7 +126,7 @@ class AppTopic:
             told = {"appID": self._app_id, "error": str(error)}
             code, message = "ERR_PUBSUB_CLOUD_EVENTS_SER", "cannot create cloudevent"
             raise _error(code, message, "CLOUD_EVENT_CREATION", self._pubsub, told, status=500) from error
-        return Publication(wrapped, EVENTS_TYPE, entry.metadata)
+        return Publication(wrapped, EVENT_TYPE, entry.metadata)
 
     def _raw_payload(self) -> bool:
         given = self._metadata.get("rawPayload", "")

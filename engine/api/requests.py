@@ -10,11 +10,11 @@ from pydantic import AliasChoices, BaseModel, Field, TypeAdapter, ValidationErro
 from pydantic.alias_generators import to_camel
 
 from bindings.contract import Change
-from engine.api.envelope import BINARY, EVENTS_TYPE
+from engine.api.envelope import BINARY
 from engine.api.error import bad_request, malformed
 from engine.api.publish import AppTopic, Entry
 from engine.api.state import change_of, unsupported_operation
-from engine.event import is_json
+from engine.event import EVENT_TYPE, is_json
 
 T = TypeVar("T")
 
@@ -72,7 +72,7 @@ class _BulkEntry(_Request):
 
     def _data(self, topic: AppTopic) -> bytes:
         media_type = self.content_type.partition(";")[0].strip().lower()
-        if is_json(media_type) or media_type == EVENTS_TYPE:
+        if is_json(media_type) or media_type == EVENT_TYPE:
             return written(self.event)
         if isinstance(self.event, str):
             if media_type.startswith("text/") or media_type == "application/xml":

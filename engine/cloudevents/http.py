@@ -12,9 +12,8 @@ from urllib.parse import quote, unquote_to_bytes
 from engine.cloudevents.attributes import validate
 from engine.cloudevents.json import decode_json, encode_one, parse
 from engine.errors import Permanent
-from engine.event import Attribute, Event
+from engine.event import EVENT_TYPE, Attribute, Event
 
-_STRUCTURED = "application/cloudevents+json"
 _BATCH = "application/cloudevents-batch+json"
 
 # Header values (3.1.3.2): visible ASCII but for the double quote and the percent sign.
@@ -37,7 +36,7 @@ def encode_binary(event: Event) -> tuple[dict[str, str], bytes | None]:
 
 def encode_structured(event: Event) -> tuple[dict[str, str], bytes]:
     """The event as a JSON object; raises `Permanent` as `encode_one` does."""
-    return {"Content-Type": f"{_STRUCTURED}; charset=utf-8"}, encode_one(event)
+    return {"Content-Type": f"{EVENT_TYPE}; charset=utf-8"}, encode_one(event)
 
 
 def encode_batch(events: Iterable[Event]) -> tuple[dict[str, str], bytes]:
@@ -70,10 +69,10 @@ def decode(headers: Mapping[str, str], body: bytes) -> list[Event] | None:
 
 
 def _decode_body(media_type: str, body: bytes) -> list[Event]:
-    if media_type == _STRUCTURED:
+    if media_type == EVENT_TYPE:
         return [decode_json(parse(body, "the body"))]
     if media_type != _BATCH:
-        raise Permanent(f"the event format {media_type!r} is not supported; send {_STRUCTURED} or {_BATCH}")
+        raise Permanent(f"the event format {media_type!r} is not supported; send {EVENT_TYPE} or {_BATCH}")
     batch = parse(body, "the body")
     if not isinstance(batch, list):
         raise Permanent(f"the body of {_BATCH} must be a JSON array of events")

@@ -7,11 +7,11 @@ dead-lettered and replayed as all events are. Source: dapr/dapr, pkg/runtime/sub
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bindings.metadata import PubSubMetadata, parse_flag
+from bindings.metadata import PubSubMetadata, is_raw
 from engine.cel import Program, compile_cel
 from engine.definitions.dapr import Rule, Subscription, SubscriptionSpec
 from engine.definitions.definition import Definition
@@ -93,9 +93,9 @@ def compile_rule(match: str) -> Program:
     return compile_cel(match, "the rule", 'write it like event.type == "order.created" && event.data.total > 100')
 
 
-def name_of(subscription: str, app: str) -> str:
-    """That of the pipeline."""
-    return f"{subscription}.{app}"
+def name_of(definition: str, app: str) -> str:
+    """That of the pipeline that is made for the app of a Subscription, or of a component that it takes."""
+    return f"{definition}.{app}"
 
 
 def is_pubsub(type_name: str) -> bool:
@@ -186,19 +186,12 @@ def _pipeline(name: str, spec: SubscriptionSpec, app: str, call: Call) -> Pipeli
 
 def _envelope(spec: SubscriptionSpec) -> Envelope:
     """A raw message gets the envelope that Dapr gives it (components-contrib, pubsub/envelope.go, FromRawPayload)."""
-    if not _is_raw(spec.metadata):
+    if not is_raw(spec.metadata):
         return Envelope()
     names = {"topic": spec.topic, "pubsubname": spec.pubsubname}
     return Envelope(
         type="com.dapr.event.sent", source="Dapr", datacontenttype="application/octet-stream", extensions=names
     )
-
-
-def _is_raw(metadata: Mapping[str, str]) -> bool:
-    try:
-        return parse_flag(metadata.get("rawPayload", ""))
-    except ValueError:
-        return False
 
 
 def _call(spec: SubscriptionSpec, app: str) -> RoutedCall:

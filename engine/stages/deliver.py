@@ -16,11 +16,10 @@ from engine import cloudevents
 from engine.app import Answer, AppClient
 from engine.definitions.subscriptions import RoutedCall, compile_rule
 from engine.errors import EventError, Permanent, Retryable
-from engine.event import JSON_TYPE, Event, is_json
+from engine.event import EVENT_TYPE, JSON_TYPE, Event, is_json
 from engine.passage import Passage
 from engine.stages.stage import Surroundings, Verdict
 
-EVENTS_TYPE = "application/cloudevents+json"
 _BULK_TYPE = "com.dapr.event.sent.bulk"
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # the name of a header
 _PRINTABLE = re.compile(r"[\t\x20-\x7e]*")
@@ -103,7 +102,7 @@ class DeliverStage:
             except Permanent as error:
                 verdicts[index] = error
                 continue
-            entry = {"entryId": str(index), "event": event, "contentType": EVENTS_TYPE}
+            entry = {"entryId": str(index), "event": event, "contentType": EVENT_TYPE}
             entries.append({**entry, "metadata": dict(passage.metadata)})
         statuses: Mapping[str, Any] | None = None
         if entries:

@@ -27,7 +27,6 @@ from bindings.contract import (
 from bindings.manifest import ComponentType
 from bindings.metadata import Metadata
 from engine.api.described import AppConnection, DescribedComponent, DescribedSubscription
-from engine.api.envelope import EVENTS_TYPE
 from engine.api.parts import Lent, Missing
 from engine.api.requests import written
 from engine.app import AppClient
@@ -35,6 +34,7 @@ from engine.clock import SystemClock
 from engine.components import Use
 from engine.definitions.dapr import SubscriptionSpec
 from engine.errors import EventError, Retryable
+from engine.event import EVENT_TYPE
 from engine.registry import component_type
 from engine.server import LOOPBACK
 from engine.streams import Deliver
@@ -149,7 +149,7 @@ class FakeParts:
             await stream.close()
 
     def _publish_letter(self, pubsub: str, topic: str, data: bytes) -> None:
-        self._arrived(Published(pubsub, topic, data, EVENTS_TYPE, {}))
+        self._arrived(Published(pubsub, topic, data, EVENT_TYPE, {}))
 
     @contextlib.asynccontextmanager
     async def output(self, name: str) -> AsyncIterator[Lent[OutputBinding]]:

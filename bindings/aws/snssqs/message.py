@@ -10,11 +10,10 @@ from bindings.aws import attributes
 from bindings.aws.fifo import fifo_fields
 from bindings.aws.sqs.message import attempt, attribute_texts, facts, sent
 from bindings.contract import Publication, Received
+from engine.event import EVENT_TYPE
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
-
-_EVENT = "application/cloudevents+json"
 
 
 def entry_of(publication: Publication, group: str | None) -> dict[str, Any]:
@@ -25,7 +24,7 @@ def entry_of(publication: Publication, group: str | None) -> dict[str, Any]:
     wanted = dict(publication.metadata)
     fields = fifo_fields(None, wanted, group)
     body, encoding = attributes.written(publication.data)
-    content_type = "" if publication.content_type == _EVENT else publication.content_type
+    content_type = "" if publication.content_type == EVENT_TYPE else publication.content_type
     own = {attributes.CONTENT_TYPE: content_type, attributes.ENCODING: encoding}
     return {**fields, "Message": body, "MessageAttributes": attributes.message_attributes(own, wanted)}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 from pydantic import Field, SecretStr
 from yarl import URL
 
@@ -29,9 +31,9 @@ class ServerMetadata(Metadata):
     )
 
     @property
+    @abstractmethod
     def address(self) -> URL:
         """With the user and the password."""
-        raise NotImplementedError
 
     @property
     def url(self) -> URL:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 
 import pytest
 from confluent_kafka import KafkaError, Producer
@@ -11,6 +10,7 @@ from bindings.kafka.message import Record
 from bindings.kafka.metadata import KafkaMetadata
 from bindings.kafka.publisher import Publisher
 from engine.errors import NotReady, Permanent, Unavailable
+from tests.bindings.fakes import eventually
 from tests.bindings.kafka.server import Kafka
 from tests.bindings.kafka.test_output import messages
 
@@ -71,17 +71,20 @@ async def test_what_is_handed_over_while_it_closes_has_an_error(server: Kafka, t
     await one.open()
     session = one._session
     assert session is not None
-    end, handed = session.end, threading.Event()
+    end, ended, handed = session.end, threading.Event(), threading.Event()
 
     def slowly(client: Producer) -> None:
         end(client)
         session._producer = client  # as a publisher has seen it just before
-        handed.set()
-        time.sleep(0.3)
+        ended.set()
+        assert handed.wait(10)
 
     session.end = slowly  # type: ignore[method-assign]
     closing = asyncio.create_task(one.close())
-    await asyncio.to_thread(handed.wait)
-    [error] = await session.publish(topic, [Record(b"1")])
+    await asyncio.to_thread(ended.wait)
+    publishing = asyncio.create_task(session.publish(topic, [Record(b"1")]))
+    await eventually(lambda: bool(session._open))
+    handed.set()
+    [error] = await publishing
     assert isinstance(error, Unavailable)
     await closing
